@@ -1,0 +1,304 @@
+"""Runs a model: the only place that imports onnxruntime.
+
+A model file speaks for itself (:mod:`emoscope.models.metadata`); a session checks on opening that
+the graph is what the metadata and the role promise:
+
+=====  ==========================================================  ===========================
+role   inputs                                                      outputs
+=====  ==========================================================  ===========================
+face   ``crops`` uint8 (n, size, size), ``size`` fixed             ``probs`` float32 (n, labels),
+                                                                   ``embedding`` float32 (n, d)
+voice  ``waveform`` float32 (n, time) at 16 kHz, zero-padded;      the same
+       ``lengths`` int64 (n,) in samples
+=====  ==========================================================  ===========================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from emoscope.errors import ModelError, ModelIntegrityError, UnknownModelError
+from emoscope.models import catalog, store
+from emoscope.models.metadata import ModelMetadata
+from emoscope.models.wire import refuse_external_data
+
+MAX_BYTES = 2 * 1024**3 - 1  # protobuf's own limit for one message
+_LOG_FATAL = 4  # errors reach the caller as exceptions; the runtime need not print them too
+
+_Graph = Mapping[str, tuple[str, int]]  # name -> (dtype, rank)
+_INPUTS: Mapping[str, _Graph] = {
+    "face": {"crops": ("uint8", 3)},
+    "voice": {"waveform": ("float32", 2), "lengths": ("int64", 1)},
+}
+_OUTPUTS: _Graph = {"probs": ("float32", 2), "embedding": ("float32", 2)}
+_DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int64)": "int64"}
+
+
+class Session:
+    """An ONNX model ready to run on the CPU.
+
+    Args:
+        path: an ``.onnx`` file, or its bytes.
+        threads: threads for one run; None: as many cores as this process may use.
+
+    Attributes:
+        metadata: the model's own description.
+        source: the path, or ``<bytes>``.
+
+    Raises:
+        ModelError: the file cannot be read.
+        ModelIntegrityError: not an ONNX model, one that points at other files, one without
+            emoscope's metadata, or one whose graph differs from what its metadata says.
+        ValueError: ``threads`` is less than 1.
+    """
+
+    metadata: ModelMetadata
+    source: str
+
+    def __init__(self, path: Path | bytes, *, threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
+        self.source = "<bytes>" if isinstance(path, bytes) else str(path)
+        data = path if isinstance(path, bytes) else _read(path)
+        try:
+            refuse_external_data(data)
+            self._session = _open(data, threads or _usable_cores())
+            props = self._session.get_modelmeta().custom_metadata_map
+            self.metadata = ModelMetadata.from_props(props)
+            self._inputs = _describe(self._session.get_inputs())
+            self._outputs = _describe(self._session.get_outputs())
+            self._check_graph()
+        except ModelIntegrityError as error:
+            raise ModelIntegrityError(f"{self.source}: {error}") from error
+
+    def input_shape(self, name: str) -> tuple[int | None, ...]:
+        """Sizes of an input as the graph fixes them, None where free; ``KeyError`` if unknown."""
+        return self._inputs[name][1]
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Run the model once.
+
+        Args:
+            inputs: every input of the graph, by name.
+
+        Returns:
+            Every output of the graph, by name.
+
+        Raises:
+            ValueError: an input is missing, unknown, or of the wrong dtype or shape.
+            ModelError: the runtime failed, for example for want of memory.
+        """
+        if set(inputs) != set(self._inputs):
+            raise ValueError(f"expected inputs {sorted(self._inputs)}, got {sorted(inputs)}")
+        for name, (dtype, shape) in self._inputs.items():
+            value = inputs[name]
+            fits = value.ndim == len(shape) and all(
+                want is None or want == got for want, got in zip(shape, value.shape, strict=True)
+            )
+            if not fits or str(value.dtype) != dtype:
+                raise ValueError(
+                    f"input {name!r}: expected {dtype} {_shape_text(shape)}, "
+                    f"got {value.dtype} {_shape_text(value.shape)}"
+                )
+        names = list(self._outputs)
+        feed = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+        try:
+            values = self._session.run(names, feed)
+        except Exception as error:
+            raise ModelError(f"{self.source}: the model failed: {_one_line(error)}") from error
+        return dict(zip(names, values, strict=True))
+
+    def _check_graph(self) -> None:
+        role = self.metadata.role
+        if role in _INPUTS:
+            _check_tensors("input", self._inputs, _INPUTS[role])
+            _check_tensors("output", self._outputs, _OUTPUTS)
+            width = self._outputs["probs"][1][1]
+            if width is not None and width != len(self.metadata.labels):
+                raise ModelIntegrityError(
+                    f"the metadata has {len(self.metadata.labels)} labels, the graph {width}"
+                )
+        if role == "face":
+            _, height, width = self._inputs["crops"][1]
+            if height is None or height != width:
+                raise ModelIntegrityError(
+                    "input 'crops' must have a fixed square size, got "
+                    + _shape_text(self._inputs["crops"][1])
+                )
+        self._check_stated_input()
+
+    def _check_stated_input(self) -> None:
+        stated = self.metadata.input
+        name, dtype, shape = stated["name"], stated["dtype"], stated["shape"]
+        if name not in self._inputs:
+            raise ModelIntegrityError(
+                f"the metadata names the input {name!r}, the graph has {sorted(self._inputs)}"
+            )
+        got_dtype, got_shape = self._inputs[name]
+        same = len(shape) == len(got_shape) and all(
+            got is None or not isinstance(want, int) or want == got
+            for want, got in zip(shape, got_shape, strict=True)
+        )
+        if dtype != got_dtype or not same:
+            raise ModelIntegrityError(
+                f"the metadata says the input {name!r} is {dtype} {_shape_text(shape)}, "
+                f"the graph {got_dtype} {_shape_text(got_shape)}"
+            )
+
+
+def load(
+    name_or_path: str | Path, *, role: str | None = None, threads: int | None = None
+) -> Session:
+    """Open a model by name or by file.
+
+    Args:
+        name_or_path: a name from the catalog, an ``.onnx`` file, or a folder that holds
+            ``model.onnx`` (as training writes). A catalog name wins over a file of that name.
+        role: what the model is wanted for; None: whatever it is.
+        threads: as for :class:`Session`.
+
+    Raises:
+        UnknownModelError: neither a known name nor a file.
+        ModelError: the model has another role, or the file cannot be read.
+        ModelUnavailableError: known, but not on this machine.
+        ModelIntegrityError: not what it must be; see :class:`Session`.
+    """
+    text = str(name_or_path)
+    spec = catalog.catalog().get(text)
+    if spec is not None:
+        _check_role(text, spec.role, role)
+        path = store.path_of(text)
+    else:
+        path = _file_of(text)
+    session = Session(path, threads=threads)
+    _check_role(text, session.metadata.role, role)
+    return session
+
+
+def _check_role(name: str, got: str, wanted: str | None) -> None:
+    if wanted is not None and got != wanted:
+        raise ModelError(f"{name} is a {got} model, where a {wanted} model is needed")
+
+
+def _file_of(text: str) -> Path:
+    path = Path(text)
+    try:
+        if path.is_dir():
+            if (path / "model.onnx").is_file():
+                return path / "model.onnx"
+            raise ModelError(f"{text}: the folder holds no model.onnx")
+        if path.is_file():
+            return path
+    except OSError as error:  # a name too long, a folder that this user may not enter
+        raise ModelError(f"{text}: cannot look there: {error.strerror}") from error
+    if path.suffix.lower() == ".onnx" or path.name != text:
+        raise ModelError(f"{text}: there is no such model file")
+    try:
+        catalog.find(text)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"{error}; nor is there a file of that name") from error
+    raise AssertionError("a known name was treated as a path")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ModelError(f"{path}: not a file")
+        if size > MAX_BYTES:
+            raise ModelIntegrityError(f"{path}: {size} bytes are too many for an ONNX file")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read it: {error.strerror or error}") from error
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _open(data: bytes, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # A stated number also keeps the runtime from pinning threads to cores it may not use.
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _LOG_FATAL
+    # Idle threads that spin would take a whole core between the frames of a live picture.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The runtime would otherwise also accept its own format, which the check did not look into.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    ort.disable_telemetry_events()
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelIntegrityError(f"not a model that can be run: {_one_line(error)}") from error
+
+
+def _describe(nodes: Any) -> dict[str, tuple[str, tuple[int | None, ...]]]:
+    """Name -> (dtype, sizes with None where free)."""
+    return {
+        node.name: (
+            _DTYPES.get(node.type, node.type),
+            tuple(size if isinstance(size, int) and size > 0 else None for size in node.shape),
+        )
+        for node in nodes
+    }
+
+
+def _check_tensors(
+    kind: str, got: Mapping[str, tuple[str, tuple[int | None, ...]]], want: _Graph
+) -> None:
+    # Further outputs do no harm; a further input would have no value.
+    if not set(want) <= set(got) or (kind == "input" and set(want) != set(got)):
+        raise ModelIntegrityError(f"expected {kind}s {sorted(want)}, the graph has {sorted(got)}")
+    for name, (dtype, rank) in want.items():
+        got_dtype, shape = got[name]
+        if got_dtype != dtype or len(shape) != rank:
+            raise ModelIntegrityError(
+                f"{kind} {name!r}: expected {dtype} with {rank} axes, "
+                f"the graph has {got_dtype} {_shape_text(shape)}"
+            )
+
+
+def _shape_text(shape: Any) -> str:
+    return "(" + ", ".join("?" if size is None else str(size) for size in shape) + ")"
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def open_graph(path: Path | bytes, threads: int | None = None) -> ort.InferenceSession:
+    """Open a graph made by others, which carries no metadata of emoscope's.
+
+    Args:
+        path: an ``.onnx`` file, or its bytes.
+        threads: as for :class:`Session`.
+
+    Returns:
+        The runtime's own session; its caller knows the graph's inputs and outputs.
+
+    Raises:
+        ModelError: the file cannot be read.
+        ModelIntegrityError: not an ONNX model, or one that points at other files.
+        ValueError: ``threads`` is less than 1.
+    """
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    source = "<bytes>" if isinstance(path, bytes) else str(path)
+    data = path if isinstance(path, bytes) else _read(path)
+    try:
+        refuse_external_data(data)
+        return _open(data, threads or _usable_cores())
+    except ModelIntegrityError as error:
+        raise ModelIntegrityError(f"{source}: {error}") from error
