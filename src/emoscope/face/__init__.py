@@ -1,0 +1,1 @@
+"""Faces: detect → crop → recognise, and track them through time."""

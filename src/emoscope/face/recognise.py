@@ -1,0 +1,72 @@
+"""Reads the expression of cropped faces with any face model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.labels import LabelSet
+from emoscope.models import session
+
+BATCH = 64  # bounds the memory of one run, however many faces there are
+
+
+class FaceRecogniser:
+    """A face model, ready to read crops.
+
+    Args:
+        model: a name from the catalog, an ``.onnx`` file, or a training run's folder.
+        threads: for one run; None: as many cores as this process may use.
+
+    Attributes:
+        labels: what the probabilities stand for, in order.
+        crop_size: side of the crops that the model reads, in pixels.
+        name: ``name@version``.
+
+    Raises:
+        UnknownModelError, ModelUnavailableError, ModelIntegrityError, ModelError: see
+            :func:`emoscope.models.session.load`.
+    """
+
+    labels: LabelSet
+    crop_size: int
+    name: str
+
+    def __init__(self, model: str | Path = "emoscope-face", threads: int | None = None) -> None:
+        self._session = session.load(model, role="face", threads=threads)
+        metadata = self._session.metadata
+        self.labels = metadata.labels
+        self.name = f"{metadata.name}@{metadata.version}"
+        side = self._session.input_shape("crops")[1]
+        assert side is not None, "a session opens only face models of a fixed size"
+        self.crop_size = side
+
+    def read(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities and embeddings of crops, from :func:`emoscope.face.crop.crop_faces`.
+
+        Args:
+            crops: grey ``(n, crop_size, crop_size)`` uint8; ``n`` may be 0.
+
+        Returns:
+            Calibrated probabilities ``(n, labels)`` and embeddings ``(n, d)``, float32.
+
+        Raises:
+            ValueError: another shape or dtype.
+            ModelError: the runtime failed.
+        """
+        size = self.crop_size
+        if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (size, size):
+            raise ValueError(
+                f"expected uint8 crops (n, {size}, {size}), got {crops.dtype} {crops.shape}"
+            )
+        # Without faces, one blank crop tells the width of the embedding.
+        fed = crops if len(crops) else np.zeros((1, size, size), dtype=np.uint8)
+        parts = [
+            self._session.run({"crops": fed[start : start + BATCH]})
+            for start in range(0, len(fed), BATCH)
+        ]
+        probs = np.concatenate([part["probs"] for part in parts])[: len(crops)]
+        embedding = np.concatenate([part["embedding"] for part in parts])[: len(crops)]
+        return probs, embedding
