@@ -1,0 +1,1 @@
+"""Voices: where somebody speaks, and how it sounds."""

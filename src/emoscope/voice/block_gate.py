@@ -1,0 +1,109 @@
+"""What the gates share: sound is cut into blocks of one size, whatever the chunks were.
+
+A block always meets the same arithmetic on arrays of the same shape, so the spans do not depend
+on the sizes of the chunks, to the last bit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.voice.spans import Span, SpanBuilder, SpanRule
+
+# Beyond any sensible sound; keeps squares finite in single precision.
+_LOUDEST = 1e4
+
+
+class BlockGate(ABC):
+    """A speech gate over fixed blocks; subclasses give probabilities for a block.
+
+    Args:
+        rule: thresholds and durations.
+        step: samples that one probability stands for.
+        block: samples in a block, a multiple of ``step``.
+    """
+
+    name: str
+
+    def __init__(self, rule: SpanRule, *, step: int, block: int) -> None:
+        if block <= 0 or block % step:
+            raise ValueError(f"expected blocks of whole steps of {step}, got {block}")
+        self.rule = rule
+        self._step = step
+        self._block = block
+        self._spans = SpanBuilder(rule, step)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._spans.reset()
+        self._waiting = np.zeros(self._block, dtype=np.float32)
+        self._filled = 0
+        self._samples = 0
+        self._decided = 0
+
+    @property
+    def speaking(self) -> bool:
+        """Inside speech now, short pauses included."""
+        return self._spans.speaking
+
+    def reset(self) -> None:
+        """Forget everything; the next sample is the first of a new medium."""
+        self._start_over()
+        self._forget()
+
+    def push(self, waveform: NDArray[np.float32]) -> list[Span]:
+        """Take the next samples; give the spans that they finish, in order of time.
+
+        Args:
+            waveform: ``(time,)`` at 16 kHz, of any length; what is not finite counts as silence.
+
+        Raises:
+            ValueError: the waveform has another number of dimensions.
+        """
+        chunk = np.asarray(waveform, dtype=np.float32)
+        if chunk.ndim != 1:
+            raise ValueError(f"expected a waveform of shape (time,), got {chunk.shape}")
+        finished: list[Span] = []
+        taken = 0
+        while taken < chunk.size:
+            count = min(self._block - self._filled, chunk.size - taken)
+            self._waiting[self._filled : self._filled + count] = chunk[taken : taken + count]
+            self._filled += count
+            self._samples += count
+            taken += count
+            if self._filled == self._block:
+                finished += self._take_block()
+        return finished
+
+    def flush(self) -> list[Span]:
+        """The medium ends here: give what is still open, then start over as after ``reset``."""
+        finished: list[Span] = []
+        end = self._samples
+        steps = -(-end // self._step)
+        while self._decided < steps:
+            self._waiting[self._filled :] = 0.0
+            finished += self._take_block(steps)
+        finished += self._spans.flush(end)
+        self.reset()
+        return finished
+
+    def _take_block(self, limit: int | None = None) -> list[Span]:
+        block = np.nan_to_num(self._waiting, nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(block, -_LOUDEST, _LOUDEST, out=block)
+        self._filled = 0
+        probabilities = self._probabilities(block)
+        if limit is not None:
+            probabilities = probabilities[: limit - self._decided]
+        self._decided += probabilities.size
+        return self._spans.push(probabilities)
+
+    @abstractmethod
+    def _probabilities(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities of speech for the steps that this block of samples decides."""
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Drop what earlier blocks left behind."""

@@ -1,0 +1,106 @@
+"""Reads the expression of stretches of speech with any voice model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.labels import LabelSet
+from emoscope.models import session
+from emoscope.voice.spans import Span
+
+BATCH_SAMPLES = 16_000 * 60  # bounds the memory of one run: a minute of padded sound
+LONGEST_READING_S = 5.0
+
+
+class VoiceRecogniser:
+    """A voice model, ready to read waveforms.
+
+    Args:
+        model: a name from the catalog, an ``.onnx`` file, or a training run's folder.
+        threads: for one run; None: as many cores as this process may use.
+
+    Attributes:
+        labels: what the probabilities stand for, in order.
+        name: ``name@version``.
+
+    Raises:
+        UnknownModelError, ModelUnavailableError, ModelIntegrityError, ModelError: see
+            :func:`emoscope.models.session.load`.
+    """
+
+    labels: LabelSet
+    name: str
+
+    def __init__(self, model: str | Path = "emoscope-voice", threads: int | None = None) -> None:
+        self._session = session.load(model, role="voice", threads=threads)
+        metadata = self._session.metadata
+        self.labels = metadata.labels
+        self.name = f"{metadata.name}@{metadata.version}"
+
+    def read(
+        self, waveforms: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities and embeddings of stretches of speech.
+
+        Args:
+            waveforms: each ``(time,)`` float32 at 16 kHz with at least one sample; their lengths
+                may differ.
+
+        Returns:
+            Calibrated probabilities ``(n, labels)`` and embeddings ``(n, d)``, float32.
+
+        Raises:
+            ValueError: another dtype or shape, or an empty waveform.
+            ModelError: the runtime failed.
+        """
+        for waveform in waveforms:
+            if waveform.dtype != np.float32 or waveform.ndim != 1 or not waveform.size:
+                raise ValueError(
+                    "expected float32 waveforms (time,) with at least one sample, "
+                    f"got {waveform.dtype} {waveform.shape}"
+                )
+        # Without speech, one blank waveform tells the width of the embedding.
+        fed = list(waveforms) or [np.zeros(1, np.float32)]
+        # Neighbours in length share a batch, so that little is padded.
+        order = sorted(range(len(fed)), key=lambda index: len(fed[index]))
+        parts = [self._run([fed[index] for index in batch]) for batch in _batches(order, fed)]
+        back = np.argsort(order)
+        probs = np.concatenate([part["probs"] for part in parts])[back][: len(waveforms)]
+        embedding = np.concatenate([part["embedding"] for part in parts])[back][: len(waveforms)]
+        return probs, embedding
+
+    def _run(self, waveforms: list[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        lengths = np.array([len(waveform) for waveform in waveforms], np.int64)
+        padded = np.zeros((len(waveforms), int(lengths.max())), np.float32)
+        for row, waveform in enumerate(waveforms):
+            padded[row, : len(waveform)] = waveform
+        return self._session.run({"waveform": padded, "lengths": lengths})
+
+
+def _batches(order: list[int], fed: list[NDArray[np.float32]]) -> list[list[int]]:
+    """Cut ``order`` (by rising length) so that no padded batch has more than a minute of sound."""
+    batches: list[list[int]] = [[]]
+    for index in order:
+        if batches[-1] and (len(batches[-1]) + 1) * len(fed[index]) > BATCH_SAMPLES:
+            batches.append([])
+        batches[-1].append(index)
+    return batches
+
+
+def reading_spans(span: Span, longest_s: float = LONGEST_READING_S) -> list[Span]:
+    """Cut a span into equal parts of at most ``longest_s``: each gets a reading of its own.
+
+    Raises:
+        ValueError: ``longest_s`` is not positive.
+    """
+    if longest_s <= 0:
+        raise ValueError(f"expected longest_s > 0, got {longest_s}")
+    parts = max(1, math.ceil((span.end_s - span.start_s) / longest_s - 1e-9))
+    edges = np.linspace(span.start_s, span.end_s, parts + 1).tolist()
+    return [Span(start, end) for start, end in pairwise(edges)]
