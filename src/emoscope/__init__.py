@@ -56,9 +56,9 @@ _ORIGIN = {
 __all__ = [
     "Analysis",
     "Analyzer",
+    "EmoscopeError",
     "Emotion",
     "EmotionStream",
-    "EmoscopeError",
     "FaceEmotion",
     "Frame",
     "FusedEmotion",

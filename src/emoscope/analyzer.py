@@ -1,0 +1,132 @@
+"""From a file to an :class:`~emoscope.results.Analysis`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from emoscope.face.detect import DetectorChoice, FaceDetector, load_detector
+from emoscope.face.recognise import FaceRecogniser
+from emoscope.media import Frame, Limits, open_media
+from emoscope.results import Analysis
+from emoscope.stream import EmotionStream, FaceParts, VoiceParts
+from emoscope.voice.activity import GateChoice, load_gate
+from emoscope.voice.recognise import VoiceRecogniser
+
+DEFAULT_FPS = 10.0
+DEFAULT_MIN_CONFIDENCE = 0.3
+_FACE_BATCH = 32
+# Seconds between detections in a video; a face seldom moves far in that time.
+_DETECT_INTERVAL_S = 0.2
+
+Progress = Callable[[float, float | None], None]
+
+
+class Analyzer:
+    """Reads files; loads each model once, when it is first needed.
+
+    Args:
+        face_model: a name from the catalog, an ``.onnx`` file, or a training run's folder.
+        voice_model: likewise.
+        detector: ``yunet``, ``haar``, or ``auto`` for YuNet where its file is to be had.
+        speech: ``silero``, ``light``, or ``auto`` for Silero where it is installed.
+        min_confidence: below this a reading abstains (its ``top`` is None).
+        fps: frames per second of a video that are looked at, at most.
+        limits: how many pixels, seconds and bytes are accepted.
+        threads: for the networks; None: all cores that this process may use.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        face_model: str | Path = "emoscope-face",
+        voice_model: str | Path = "emoscope-voice",
+        detector: DetectorChoice = "auto",
+        speech: GateChoice = "auto",
+        min_confidence: float = DEFAULT_MIN_CONFIDENCE,
+        fps: float = DEFAULT_FPS,
+        limits: Limits | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps must be positive, got {fps}")
+        if not 0.0 <= min_confidence <= 1.0:
+            raise ValueError(f"min_confidence must be within [0, 1], got {min_confidence}")
+        self._face_model, self._voice_model = face_model, voice_model
+        self._detector_choice: DetectorChoice = detector
+        self._speech: GateChoice = speech
+        self._min_confidence = min_confidence
+        self._fps = fps
+        self._limits = limits or Limits()
+        self._threads = threads
+
+    @cached_property
+    def detector(self) -> FaceDetector:
+        """The face detector, loaded when first asked for."""
+        return load_detector(self._detector_choice)
+
+    @cached_property
+    def face(self) -> FaceRecogniser:
+        """The face model, loaded when first asked for."""
+        return FaceRecogniser(self._face_model, self._threads)
+
+    @cached_property
+    def voice(self) -> VoiceRecogniser:
+        """The voice model, loaded when first asked for."""
+        return VoiceRecogniser(self._voice_model, self._threads)
+
+    def stream(self, *, detect_every: int = 1, face_batch: int = 1) -> EmotionStream:
+        """A fresh stream that shares this analyzer's models; see :class:`EmotionStream`."""
+        return EmotionStream(
+            lambda: FaceParts(self.detector, self.face),
+            lambda: VoiceParts(load_gate(self._speech), self.voice),
+            min_confidence=self._min_confidence,
+            detect_every=detect_every,
+            face_batch=face_batch,
+        )
+
+    def analyze(self, source: str | Path, *, progress: Progress | None = None) -> Analysis:
+        """Read one picture, recording or video.
+
+        Args:
+            source: path of a local file.
+            progress: called with the seconds read so far and the length of the medium, None where
+                the file does not say.
+
+        Raises:
+            MediaError: the file cannot be read; its subclasses say why.
+            ModelError: a model cannot be had.
+        """
+        with open_media(source, self._limits) as media:
+            stream = self.stream(
+                detect_every=max(1, round(self._fps * _DETECT_INTERVAL_S)), face_batch=_FACE_BATCH
+            )
+            done_s = 0.0
+            for item in media.read(self._fps):
+                if isinstance(item, Frame):
+                    stream.push_frame(item)
+                    done_s = max(done_s, item.time_s)
+                else:
+                    stream.push_sound(item)
+                    done_s = max(done_s, item.end_s)
+                if progress is not None:
+                    progress(done_s, media.duration_s)
+            return stream.close(source=str(source), kind=media.kind, duration_s=media.duration_s)
+
+
+def analyze(source: str | Path, **options: object) -> Analysis:
+    """Read one picture, recording or video with a fresh :class:`Analyzer`.
+
+    Args:
+        source: path of a local file.
+        options: as for :class:`Analyzer`.
+
+    Raises:
+        MediaError: the file cannot be read; its subclasses say why.
+        ModelError: a model cannot be had.
+    """
+    return Analyzer(**options).analyze(source)  # type: ignore[arg-type]

@@ -1,0 +1,270 @@
+"""Frames and sound in, moments out: the only place where time lives.
+
+A picture is a stream of one frame, a recording a stream without frames, a video has both. The
+stream reads no clock and starts no thread: the same input gives the same output.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.face.crop import crop_faces
+from emoscope.face.detect import FaceDetector
+from emoscope.face.recognise import FaceRecogniser
+from emoscope.face.track import FaceTracker, Track
+from emoscope.media.frames import SAMPLE_RATE, Frame, Sound
+from emoscope.results import Analysis, Box, FaceEmotion, Kind, Moment, Scores, VoiceEmotion
+from emoscope.voice.activity import SpeechGate
+from emoscope.voice.recognise import VoiceRecogniser, reading_spans
+from emoscope.voice.spans import Span
+
+
+@dataclass(frozen=True)
+class FaceParts:
+    """What reads faces: a detector and a recogniser."""
+
+    detector: FaceDetector
+    recogniser: FaceRecogniser
+
+
+@dataclass(frozen=True)
+class VoiceParts:
+    """What reads voices: a speech gate of this stream's own and a recogniser."""
+
+    gate: SpeechGate
+    recogniser: VoiceRecogniser
+
+
+class EmotionStream:
+    """Reads emotion from frames and sound as they come.
+
+    Args:
+        faces: gives the parts that read faces; called when the first frame comes.
+        voice: gives the parts that read voices; called when the first sound comes.
+        min_confidence: below this a reading abstains.
+        detect_every: detection runs on every so many frames; between them boxes are predicted.
+        face_batch: crops that are gathered before the network runs. 1: each frame is read at once,
+            as a live picture needs it. The results are the same.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        faces: Callable[[], FaceParts],
+        voice: Callable[[], VoiceParts],
+        *,
+        min_confidence: float = 0.0,
+        detect_every: int = 1,
+        face_batch: int = 1,
+    ) -> None:
+        if detect_every < 1 or face_batch < 1:
+            raise ValueError(
+                f"detect_every and face_batch must be at least 1, got {detect_every}, {face_batch}"
+            )
+        if not 0.0 <= min_confidence <= 1.0:
+            raise ValueError(f"min_confidence must be within [0, 1], got {min_confidence}")
+        self._make_faces, self._make_voice = faces, voice
+        self._face_parts: FaceParts | None = None
+        self._voice_parts: VoiceParts | None = None
+        self._min_confidence = min_confidence
+        self._detect_every = detect_every
+        self._face_batch = face_batch
+        self._tracker = FaceTracker()
+        self._waiting: list[tuple[float, Track, NDArray[np.uint8]]] = []
+        self._sound = _SoundMemory()
+        self._faces: list[FaceEmotion] = []
+        self._voice: list[VoiceEmotion] = []
+        self._current: tuple[FaceEmotion, ...] = ()
+        self._frames = 0
+        self._frame_s = 0.0
+        self._size_px: tuple[int, int] | None = None
+        self._closed = False
+
+    def push_frame(self, frame: Frame) -> None:
+        """Look at the next frame.
+
+        Raises:
+            ValueError: time runs backwards, or the stream was closed.
+        """
+        self._check_open()
+        if self._frames and frame.time_s < self._frame_s:
+            raise ValueError(f"frames run backwards: {frame.time_s} after {self._frame_s}")
+        if self._face_parts is None:
+            self._face_parts = self._make_faces()
+            height, width = frame.image_rgb.shape[:2]
+            self._size_px = (width, height)
+        parts = self._face_parts
+        if self._frames % self._detect_every == 0:
+            detections = parts.detector.detect(frame.image_rgb)
+            tracks = self._tracker.update(frame.time_s, detections)
+        else:
+            tracks = self._tracker.predict(frame.time_s)
+        self._frames += 1
+        self._frame_s = frame.time_s
+        tracks = [track for track in tracks if _in_view(track.box_xyxy, frame.image_rgb)]
+        if tracks:
+            crops = crop_faces(
+                frame.image_rgb,
+                [track.box_xyxy for track in tracks],
+                parts.detector.name,
+                parts.recogniser.crop_size,
+            )
+            self._waiting += [
+                (frame.time_s, track, crop) for track, crop in zip(tracks, crops, strict=True)
+            ]
+        else:
+            self._current = ()
+        if len(self._waiting) >= self._face_batch:
+            self._read_faces()
+
+    def push_sound(self, sound: Sound) -> None:
+        """Listen to the next stretch of sound.
+
+        Raises:
+            ValueError: the stream was closed.
+        """
+        self._check_open()
+        if self._voice_parts is None:
+            self._voice_parts = self._make_voice()
+            self._voice_parts.gate.reset()
+        self._sound.push(sound)
+        self._read_voice(self._voice_parts.gate.push(sound.waveform))
+
+    @property
+    def moment(self) -> Moment:
+        """What holds now: the faces last read, the last voice, whether somebody speaks."""
+        time_s = max(self._frame_s if self._frames else 0.0, self._sound.end_s)
+        speaking = self._voice_parts is not None and self._voice_parts.gate.speaking
+        return Moment(time_s, self._current, self._voice[-1] if self._voice else None, speaking)
+
+    def close(
+        self, *, source: str = "stream", kind: Kind = "video", duration_s: float | None = None
+    ) -> Analysis:
+        """Read what is still waiting and give everything that was found.
+
+        Args:
+            source: the name of the input, for the record.
+            kind: ``image``, ``audio`` or ``video``.
+            duration_s: length of the medium; None: where the last frame or sound ended.
+
+        Raises:
+            ValueError: the stream was closed before.
+        """
+        self._check_open()
+        self._closed = True
+        if self._waiting:
+            self._read_faces()
+        if self._voice_parts is not None:
+            self._read_voice(self._voice_parts.gate.flush())
+        seen_s = max(self._frame_s, self._sound.end_s)
+        return Analysis(
+            source=source,
+            kind=kind,
+            duration_s=seen_s if duration_s is None else duration_s,
+            size_px=self._size_px,
+            has_sound=self._voice_parts is not None,
+            frames_read=self._frames,
+            models=self._models(),
+            faces=tuple(self._faces),
+            voice=tuple(self._voice),
+        )
+
+    def _models(self) -> dict[str, str]:
+        models = {}
+        if self._face_parts is not None:
+            models["detector"] = self._face_parts.detector.name
+            models["face"] = self._face_parts.recogniser.name
+        if self._voice_parts is not None:
+            models["speech"] = self._voice_parts.gate.name
+            models["voice"] = self._voice_parts.recogniser.name
+        return models
+
+    def _read_faces(self) -> None:
+        assert self._face_parts is not None
+        recogniser = self._face_parts.recogniser
+        probs, _ = recogniser.read(np.stack([crop for _, _, crop in self._waiting]))
+        found = [
+            FaceEmotion(
+                time_s=time_s,
+                box_xyxy=track.box_xyxy,
+                detection_score=track.score,
+                track_id=track.track_id,
+                scores=Scores.of(recogniser.labels, row, self._min_confidence),
+                box_held=track.held,
+            )
+            for (time_s, track, _), row in zip(self._waiting, probs, strict=True)
+        ]
+        self._waiting.clear()
+        self._faces += found
+        self._current = tuple(face for face in found if face.time_s == self._frame_s)
+
+    def _read_voice(self, spans: list[Span]) -> None:
+        if not spans or self._voice_parts is None:
+            return
+        recogniser = self._voice_parts.recogniser
+        parts = [part for span in spans for part in reading_spans(span)]
+        probs, _ = recogniser.read([self._sound.between(p.start_s, p.end_s) for p in parts])
+        self._voice += [
+            VoiceEmotion(
+                self._sound.medium_time(part.start_s),
+                self._sound.medium_time(part.end_s),
+                Scores.of(recogniser.labels, row, self._min_confidence),
+            )
+            for part, row in zip(parts, probs, strict=True)
+        ]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the stream was closed; make a new one")
+
+
+class _SoundMemory:
+    """The last stretch of sound, long enough for any span that the gate may still finish.
+
+    The gate counts seconds of sound that it heard; a medium's sound may begin later than 0.
+    """
+
+    KEEP_S = 30.0
+
+    def __init__(self) -> None:
+        self._chunks: deque[NDArray[np.float32]] = deque()
+        self._first = 0  # number of the first sample that is kept
+        self._end = 0
+        self._offset_s = 0.0
+
+    @property
+    def end_s(self) -> float:
+        """Where the sound heard so far ends, seconds from the start of the medium."""
+        return self.medium_time(self._end / SAMPLE_RATE) if self._end else 0.0
+
+    def push(self, sound: Sound) -> None:
+        if not self._end:
+            self._offset_s = sound.time_s
+        self._chunks.append(sound.waveform)
+        self._end += len(sound.waveform)
+        keep = round(self.KEEP_S * SAMPLE_RATE)
+        while self._chunks and self._end - (self._first + len(self._chunks[0])) >= keep:
+            self._first += len(self._chunks.popleft())
+
+    def medium_time(self, heard_s: float) -> float:
+        return heard_s + self._offset_s
+
+    def between(self, start_s: float, end_s: float) -> NDArray[np.float32]:
+        start = max(0, round(start_s * SAMPLE_RATE) - self._first)
+        end = max(start + 1, round(end_s * SAMPLE_RATE) - self._first)
+        whole = np.concatenate(self._chunks)
+        return whole[start:end]
+
+
+def _in_view(box: Box, image_rgb: NDArray[np.uint8]) -> bool:
+    """Whether the centre of the box lies inside the picture."""
+    height, width = image_rgb.shape[:2]
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return bool(0 <= x < width and 0 <= y < height)

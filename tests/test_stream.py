@@ -1,0 +1,242 @@
+"""The stream: the same input gives the same output, however it is cut or batched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from emoscope.face.detect import Detection
+from emoscope.face.recognise import FaceRecogniser
+from emoscope.labels import SHARED, VOICE_LABELS
+from emoscope.media import SAMPLE_RATE, Frame, Sound
+from emoscope.results import Analysis
+from emoscope.stream import EmotionStream, FaceParts, VoiceParts, _SoundMemory
+from emoscope.voice.recognise import VoiceRecogniser
+from emoscope.voice.spans import Span, SpanRule
+
+
+class BrightSquares:
+    """Finds the squares that were painted: one per left or right half that is not black."""
+
+    name = "yunet@test"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def detect(self, image_rgb: NDArray[np.uint8]) -> list[Detection]:
+        self.calls += 1
+        found = []
+        for x in (20.0, 120.0):
+            if image_rgb[50, int(x) + 30].any():
+                found.append(Detection((x, 20.0, x + 60.0, 80.0), 0.9))
+        return found
+
+
+class LoudGate:
+    """Speech is where the sound is loud, in steps of 0.1 s."""
+
+    name = "loud@test"
+    step = SAMPLE_RATE // 10
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.heard = np.zeros(0, np.float32)
+        self.done = 0
+        self.start: float | None = None
+
+    @property
+    def speaking(self) -> bool:
+        return self.start is not None
+
+    def push(self, waveform: NDArray[np.float32]) -> list[Span]:
+        self.heard = np.concatenate([self.heard, waveform])
+        finished = []
+        while len(self.heard) - self.done >= self.step:
+            loud = np.abs(self.heard[self.done : self.done + self.step]).mean() > 0.01
+            now = self.done / SAMPLE_RATE
+            self.done += self.step
+            if loud and self.start is None:
+                self.start = now
+            elif not loud and self.start is not None:
+                finished.append(Span(self.start, now))
+                self.start = None
+        return finished
+
+    def flush(self) -> list[Span]:
+        open_span = [Span(self.start, len(self.heard) / SAMPLE_RATE)] if self.speaking else []  # type: ignore[arg-type]
+        self.reset()
+        return open_span
+
+
+def frame(time_s: float, left: int = 0, right: int = 0) -> Frame:
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[:, :100], image[:, 100:] = left, right
+    return Frame(time_s, image)
+
+
+def level(label: str, labels: Sequence[str]) -> float:
+    """What the tiny models read as ``label``."""
+    return (list(labels).index(label) + 0.5) / len(labels)
+
+
+def grey(label: str) -> int:
+    return round(255 * level(label, SHARED))
+
+
+def tone(label: str, seconds: float) -> NDArray[np.float32]:
+    return np.full(round(seconds * SAMPLE_RATE), level(label, VOICE_LABELS.names), np.float32)
+
+
+def quiet(seconds: float) -> NDArray[np.float32]:
+    return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+
+
+Maker = Callable[..., EmotionStream]
+
+
+@pytest.fixture
+def make_stream(
+    tmp_path: Path, tiny_face_model: Callable[..., Path], tiny_voice_model: Callable[..., Path]
+) -> Maker:
+    tiny_face_model(tmp_path / "face.onnx")
+    tiny_voice_model(tmp_path / "voice.onnx")
+    face = FaceRecogniser(tmp_path / "face.onnx", threads=1)
+    voice = VoiceRecogniser(tmp_path / "voice.onnx", threads=1)
+
+    def make(detector: BrightSquares | None = None, **options: float) -> EmotionStream:
+        return EmotionStream(
+            lambda: FaceParts(detector or BrightSquares(), face),
+            lambda: VoiceParts(LoudGate(), voice),
+            **options,  # type: ignore[arg-type]
+        )
+
+    return make
+
+
+def push_sound(
+    stream: EmotionStream, waveform: NDArray[np.float32], chunk: int, first_s: float = 0.0
+) -> None:
+    for start in range(0, len(waveform), chunk):
+        stream.push_sound(Sound(first_s + start / SAMPLE_RATE, waveform[start : start + chunk]))
+
+
+def test_a_frame_is_read_at_once_and_stands_in_the_moment(make_stream: Maker) -> None:
+    stream = make_stream()
+    stream.push_frame(frame(0.0, grey("happy"), grey("sad")))
+    faces = stream.moment.faces
+    assert [(f.track_id, f.scores.top) for f in faces] == [(0, "happy"), (1, "sad")]
+    assert faces[0].box_xyxy == (20.0, 20.0, 80.0, 80.0)
+    stream.push_frame(frame(3.0))
+    assert stream.moment.faces == ()
+
+
+def drive(stream: EmotionStream) -> Analysis:
+    for index in range(12):
+        right = grey("fear") if index < 8 else grey("surprise")
+        stream.push_frame(frame(index / 10, grey("happy"), right))
+    return stream.close(source="x", kind="video")
+
+
+def test_batches_change_nothing(make_stream: Maker) -> None:
+    assert drive(make_stream()).faces == drive(make_stream(face_batch=7)).faces
+    assert len(drive(make_stream(face_batch=1000)).faces) == 24
+
+
+def test_detection_need_not_run_on_every_frame(make_stream: Maker) -> None:
+    detector = BrightSquares()
+    analysis = drive(make_stream(detector, detect_every=3))
+    assert detector.calls == 4
+    assert analysis.track_ids == (0, 1)
+    assert len(analysis.faces) == 24
+    assert [f.box_held for f in analysis.faces[:6]] == [False, False, True, True, True, True]
+
+
+@pytest.mark.parametrize("chunk", [1_000, 1_600, 16_000, 1_000_000])
+def test_voice_is_read_where_somebody_speaks_however_the_sound_is_cut(
+    make_stream: Maker, chunk: int
+) -> None:
+    waveform = np.concatenate(
+        [quiet(0.5), tone("angry", 1.0), quiet(1.0), tone("calm", 2.0), quiet(0.5)]
+    )
+    stream = make_stream()
+    push_sound(stream, waveform, chunk)
+    analysis = stream.close(kind="audio")
+    found = [(round(v.start_s, 3), round(v.end_s, 3), v.scores.top) for v in analysis.voice]
+    assert found == [(0.5, 1.5, "angry"), (2.5, 4.5, "calm")]
+    assert analysis.duration_s == pytest.approx(5.0)
+    assert analysis.size_px is None
+
+
+def test_speech_up_to_the_end_is_read_when_the_stream_closes(make_stream: Maker) -> None:
+    stream = make_stream()
+    push_sound(stream, np.concatenate([quiet(0.5), tone("happy", 1.0)]), 1_600)
+    assert stream.moment.speaking
+    assert stream.moment.voice is None
+    assert [v.scores.top for v in stream.close().voice] == ["happy"]
+
+
+def test_sound_that_begins_later_keeps_its_times(make_stream: Maker) -> None:
+    stream = make_stream()
+    waveform = np.concatenate([quiet(0.5), tone("sad", 1.0), quiet(1.0)])
+    push_sound(stream, waveform, 8_000, first_s=2.0)
+    found = stream.close().voice
+    assert [(round(v.start_s, 3), round(v.end_s, 3)) for v in found] == [(2.5, 3.5)]
+
+
+def test_long_speech_is_read_in_parts_of_at_most_five_seconds(make_stream: Maker) -> None:
+    stream = make_stream()
+    push_sound(stream, np.concatenate([tone("fear", 12.0), quiet(1.0)]), 16_000)
+    found = stream.close().voice
+    assert [(v.start_s, v.end_s) for v in found] == [(0.0, 4.0), (4.0, 8.0), (8.0, 12.0)]
+    assert {v.scores.top for v in found} == {"fear"}
+
+
+def test_absent_modalities_are_absent(make_stream: Maker) -> None:
+    only_picture = drive(make_stream())
+    assert not only_picture.has_sound
+    assert set(only_picture.models) == {"detector", "face"}
+    stream = make_stream()
+    push_sound(stream, quiet(1.0), 16_000)
+    only_sound = stream.close(kind="audio")
+    assert only_sound.summary["voice"] == {"state": "no speech"}
+    assert set(only_sound.models) == {"speech", "voice"}
+
+
+def test_it_abstains_below_the_confidence_it_was_given(make_stream: Maker) -> None:
+    stream = make_stream(min_confidence=1.0)
+    stream.push_frame(frame(0.0, grey("happy")))
+    assert stream.moment.faces[0].scores.top is None
+    assert stream.moment.faces[0].scores.best == "happy"
+
+
+def test_misuse_is_answered(make_stream: Maker) -> None:
+    stream = make_stream()
+    stream.push_frame(frame(1.0))
+    with pytest.raises(ValueError, match="backwards"):
+        stream.push_frame(frame(0.5))
+    stream.close()
+    with pytest.raises(ValueError, match="closed"):
+        stream.push_frame(frame(2.0))
+    with pytest.raises(ValueError, match="closed"):
+        stream.close()
+    for wrong in ({"detect_every": 0}, {"face_batch": 0}, {"min_confidence": 1.5}):
+        with pytest.raises(ValueError, match="must be"):
+            make_stream(**wrong)
+
+
+def test_sound_is_not_kept_for_ever(make_stream: Maker) -> None:
+    stream = make_stream()
+    for second in range(120):
+        stream.push_sound(Sound(float(second), quiet(1.0)))
+    kept = sum(len(chunk) for chunk in stream._sound._chunks)
+    assert kept <= 32 * SAMPLE_RATE
+
+
+def test_the_sound_kept_covers_the_longest_span() -> None:
+    assert SpanRule().longest_s + 5.0 < _SoundMemory.KEEP_S
