@@ -1,0 +1,1 @@
+"""Corpora as arrays: what was downloaded is read, never unpickled."""

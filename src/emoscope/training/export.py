@@ -1,0 +1,245 @@
+"""From a trained network to one ONNX file that speaks for itself, checked against the network."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import secrets
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emoscope.errors import ModelIntegrityError
+from emoscope.models.metadata import ModelMetadata
+from emoscope.models.session import Session
+from emoscope.training.nets.face import CROP_SIZE, FaceNet
+from emoscope.training.nets.voice import VoiceNet
+
+OPSET = 18
+TOLERANCE = 1e-4
+FACE_INPUT = {"name": "crops", "dtype": "uint8", "shape": ["n", CROP_SIZE, CROP_SIZE]}
+VOICE_INPUT = {
+    "name": "waveform",
+    "dtype": "float32",
+    "shape": ["n", "time"],
+    "sample_rate": 16_000,
+}
+
+_Case = dict[str, NDArray[Any]]
+
+
+class CalibratedFace(nn.Module):
+    """A face network with the label head alone, its temperature built in."""
+
+    def __init__(self, network: FaceNet, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = _positive(temperature)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """``crops`` uint8 ``(n, 48, 48)`` to probabilities and embedding."""
+        embedding = self.network.embed(crops)
+        logits = self.network.label_head(embedding)
+        return torch.softmax(logits / self.temperature, dim=1), embedding
+
+
+class CalibratedVoice(nn.Module):
+    """A voice network with its temperature built in."""
+
+    def __init__(self, network: VoiceNet, temperature: float) -> None:
+        super().__init__()
+        self.network = network
+        self.temperature = _positive(temperature)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``waveform`` ``(n, time)`` and ``lengths`` ``(n,)`` to probabilities and embedding."""
+        logits, embedding = self.network(waveform, lengths)
+        return torch.softmax(logits / self.temperature, dim=1), embedding
+
+
+def export_face(network: FaceNet, temperature: float, metadata: ModelMetadata, path: Path) -> float:
+    """Write a face network as ONNX; nothing is left at ``path`` unless all checks passed.
+
+    Args:
+        network: left in evaluation mode.
+        temperature: its logits are divided by it.
+        metadata: stored in the file.
+        path: the ``.onnx`` file, replaced as a whole.
+
+    Returns:
+        The largest difference between the file and the network on random input.
+
+    Raises:
+        ModelIntegrityError: the file does not do what the network does or the metadata says.
+        ValueError: the temperature is not positive.
+    """
+    model = CalibratedFace(network, temperature).eval()
+    n = torch.export.Dim("n")
+    graph = _graph(model, _face_case(2), {"crops": {0: n}})
+    return _write(graph, model, metadata, path, [_face_case(n) for n in (1, 2, 5, 33)])
+
+
+def export_voice(
+    network: VoiceNet, temperature: float, metadata: ModelMetadata, path: Path
+) -> float:
+    """Write a voice network as ONNX; as :func:`export_face`.
+
+    The graph takes any number of waveforms of any length from one sample on.
+    """
+    model = CalibratedVoice(network, temperature).eval()
+    n, time = torch.export.Dim("n"), torch.export.Dim("time", min=1)
+    graph = _graph(
+        model, _voice_case(9001, 9001, 5000), {"waveform": {0: n, 1: time}, "lengths": {0: n}}
+    )
+    cases = [(1,), (159,), (400, 1), (16_001, 161, 8_000), (16_000 * 5, 30_000), (9_000, 9_000, 1)]
+    return _write(graph, model, metadata, path, [_voice_case(*lengths) for lengths in cases])
+
+
+def write_metadata(path: Path, metadata: ModelMetadata) -> None:
+    """Replace what an exported file says about itself; its graph stays.
+
+    Raises:
+        ModelIntegrityError: the graph is not what the metadata says.
+    """
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, metadata.to_props())
+    data = model.SerializeToString()
+    Session(data, threads=1)
+    _replace(path, data)
+
+
+def _positive(temperature: float) -> float:
+    if not temperature > 0:
+        raise ValueError(f"expected a temperature above 0, got {temperature}")
+    return float(temperature)
+
+
+def _face_case(n: int) -> _Case:
+    rng = np.random.default_rng(n)
+    crops = rng.integers(0, 256, (n, CROP_SIZE, CROP_SIZE), dtype=np.uint8)
+    if n > 1:
+        crops[0] = 128  # without any contrast
+    return {"crops": crops}
+
+
+def _voice_case(*lengths: int) -> _Case:
+    rng = np.random.default_rng(lengths)
+    time = np.arange(max(lengths))
+    # Noise that swells and fades: the network hears the loud parts and cuts the faint ones.
+    swell = np.sin(time / 3000.0) ** 2 * 0.3
+    waveform = rng.standard_normal((len(lengths), len(time))) * swell
+    waveform[time[None] >= np.array(lengths)[:, None]] = 0.0
+    if len(lengths) > 2:
+        waveform[1] = 0.0  # digital silence
+    return {"waveform": waveform.astype(np.float32), "lengths": np.array(lengths, np.int64)}
+
+
+def _graph(
+    model: nn.Module, example: _Case, free: Mapping[str, Mapping[int, Any]]
+) -> onnx.ModelProto:
+    """Trace a module whose arguments are named as in ``example``."""
+    with _quiet():
+        program = torch.onnx.export(
+            model,
+            tuple(torch.from_numpy(value) for value in example.values()),
+            input_names=list(example),
+            output_names=["probs", "embedding"],
+            dynamic_shapes={name: dict(axes) for name, axes in free.items()},
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            # The exporter's own optimiser takes x + 1e-10 for x, so that silence becomes infinite
+            # (onnxscript 0.7); onnxruntime optimises on loading anyway.
+            optimize=False,
+        )
+    assert program is not None
+    graph: onnx.ModelProto = program.model_proto
+    _forget_origin(graph)
+    return graph
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's remarks are for its own developers; its errors are raised."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _forget_origin(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes of the machine it ran on: stack traces with its paths."""
+    graph = model.graph
+    del model.metadata_props[:]
+    del graph.metadata_props[:]
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for function in model.functions:
+        del function.metadata_props[:]
+        for node in function.node:
+            del node.metadata_props[:]
+            node.doc_string = ""
+
+
+def _write(
+    graph: onnx.ModelProto,
+    model: nn.Module,
+    metadata: ModelMetadata,
+    path: Path,
+    cases: list[_Case],
+) -> float:
+    onnx.helper.set_model_props(graph, metadata.to_props())
+    try:
+        onnx.checker.check_model(graph, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelIntegrityError(f"{path}: the exported graph is wrong: {error}") from error
+    data = graph.SerializeToString()
+    difference = parity(model, Session(data, threads=1), cases)
+    if not difference < TOLERANCE:
+        raise ModelIntegrityError(
+            f"{path}: the exported model differs from the network by {difference:.2g}, "
+            f"allowed is {TOLERANCE:.0e}"
+        )
+    _replace(path, data)
+    return difference
+
+
+def parity(model: nn.Module, session: Session, cases: list[dict[str, NDArray[Any]]]) -> float:
+    """Largest absolute difference of any output over ``cases``; infinite if one is not finite."""
+    worst = 0.0
+    for case in cases:
+        with torch.inference_mode():
+            wanted = model(*(torch.from_numpy(value) for value in case.values()))
+        got = session.run(case)
+        for name, tensor in zip(("probs", "embedding"), wanted, strict=True):
+            away = np.abs(got[name] - tensor.numpy())
+            if got[name].shape != tuple(tensor.shape) or not np.isfinite(away).all():
+                return float("inf")
+            worst = max(worst, float(away.max()))
+    return worst
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write beside and swap, so that a kill leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,300 @@
+"""Figures of a classifier, each with its number of items and an interval; numpy only.
+
+Everything is computed from the probabilities and the true labels, so that no figure can come from
+other data than its neighbour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 15
+DRAWS = 2000
+_Z95 = 1.959963984540054
+_FLOOR = 1e-12  # a probability of 0 for the true label costs 27.6 nats instead of infinity
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How well probabilities fit labels.
+
+    Attributes:
+        labels: the classes, in the order of all per-class figures.
+        n: items.
+        accuracy: share of items whose most probable class is the true one.
+        accuracy_interval: 95%, Wilson (1927).
+        uar: unweighted average recall, the mean over the classes that occur.
+        uar_interval: 95%, percentile bootstrap by item.
+        uar_interval_by_group: the same by group (speaker), None without groups; with few groups
+            it is too narrow.
+        macro_f1: mean F1 over the classes that occur.
+        ece: expected calibration error of the top probability, 15 equal bins (Guo et al., 2017).
+        nll: mean negative log-likelihood of the true class, in nats.
+        recall: per class; None where the class does not occur.
+        precision: per class; None where the class is never answered.
+        support: items per class.
+        confusion: rows are true classes, columns are answers.
+    """
+
+    labels: tuple[str, ...]
+    n: int
+    accuracy: float
+    accuracy_interval: Interval
+    uar: float
+    uar_interval: Interval
+    uar_interval_by_group: Interval | None
+    macro_f1: float
+    ece: float
+    nll: float
+    recall: tuple[float | None, ...]
+    precision: tuple[float | None, ...]
+    support: tuple[int, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Classes that do not occur; UAR and macro-F1 are means over the others."""
+        return tuple(
+            name for name, count in zip(self.labels, self.support, strict=True) if not count
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        by_group = self.uar_interval_by_group
+        return {
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "uar": self.uar,
+            "uar_interval": list(self.uar_interval),
+            "uar_interval_by_group": None if by_group is None else list(by_group),
+            "macro_f1": self.macro_f1,
+            "ece": self.ece,
+            "nll": self.nll,
+            "labels": list(self.labels),
+            "absent": list(self.absent),
+            "recall": list(self.recall),
+            "precision": list(self.precision),
+            "support": list(self.support),
+            "confusion": [list(row) for row in self.confusion],
+        }
+
+
+def measure(
+    probabilities: NDArray[np.floating[Any]],
+    truth: NDArray[np.integer[Any]],
+    labels: Sequence[str],
+    groups: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+) -> Metrics:
+    """All figures of one set of items.
+
+    Args:
+        probabilities: ``(n, k)``, rows sum to 1.
+        truth: ``(n,)`` true classes, 0 to ``k - 1``.
+        labels: names of the ``k`` classes.
+        groups: per item whom it comes from (speaker); adds an interval by group where there are
+            at least two.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: no items, or shapes, classes or probabilities that do not fit.
+    """
+    p, y = _checked(probabilities, truth, len(labels))
+    answer = p.argmax(1)
+    matrix = confusion_matrix(y, answer, len(labels))
+    support, answered, hits = matrix.sum(1), matrix.sum(0), np.diag(matrix)
+    by_group = None
+    if groups is not None:
+        if len(groups) != len(y):
+            raise ValueError(f"expected {len(y)} groups, got {len(groups)}")
+        if len(set(groups)) > 1:
+            by_group = uar_interval(y, answer, len(labels), groups, seed=seed)
+    return Metrics(
+        labels=tuple(labels),
+        n=len(y),
+        accuracy=float(hits.sum() / len(y)),
+        accuracy_interval=wilson(int(hits.sum()), len(y)),
+        uar=unweighted_average_recall(matrix),
+        uar_interval=uar_interval(y, answer, len(labels), seed=seed),
+        uar_interval_by_group=by_group,
+        macro_f1=macro_f1(matrix),
+        ece=calibration_error(p, y),
+        nll=negative_log_likelihood(p, y),
+        recall=_shares(hits, support),
+        precision=_shares(hits, answered),
+        support=tuple(int(count) for count in support),
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+    )
+
+
+def confusion_matrix(
+    truth: NDArray[np.integer[Any]], answer: NDArray[np.integer[Any]], classes: int
+) -> NDArray[np.int64]:
+    """Counts ``(classes, classes)``: rows are true classes, columns are answers."""
+    cells = np.bincount(truth * classes + answer, minlength=classes * classes)
+    return cells.reshape(classes, classes).astype(np.int64)
+
+
+def unweighted_average_recall(matrix: NDArray[np.int64]) -> float:
+    """Mean recall over the classes that occur in a confusion matrix."""
+    support = matrix.sum(1)
+    return float((np.diag(matrix)[support > 0] / support[support > 0]).mean())
+
+
+def macro_f1(matrix: NDArray[np.int64]) -> float:
+    """Mean F1 over the classes that occur in a confusion matrix."""
+    support, answered = matrix.sum(1), matrix.sum(0)
+    occurs = support > 0
+    return float((2 * np.diag(matrix)[occurs] / (support + answered)[occurs]).mean())
+
+
+def wilson(hits: int, n: int) -> Interval:
+    """95% interval of a share (Wilson, 1927).
+
+    Raises:
+        ValueError: not ``0 <= hits <= n`` with ``n > 0``.
+    """
+    if not 0 <= hits <= n or n == 0:
+        raise ValueError(f"expected 0 <= hits <= n and n > 0, got {hits} of {n}")
+    share, z2 = hits / n, _Z95 * _Z95
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    # Rounding must not push the share itself out of its interval at 0 and 1.
+    return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
+
+
+def uar_interval(
+    truth: NDArray[np.integer[Any]],
+    answer: NDArray[np.integer[Any]],
+    classes: int,
+    groups: Sequence[str] | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """95% percentile bootstrap interval of UAR (Efron, 1979), by item or by group.
+
+    UAR depends on a draw only through right and wrong answers per class, so that each draw is one
+    multinomial sample of those counts (or of the groups).
+    """
+    rng = np.random.default_rng(seed)
+    cell = truth * 2 + (answer == truth)
+    if groups is None:
+        counts = np.bincount(cell, minlength=2 * classes)
+        drawn = rng.multinomial(len(cell), counts / len(cell), size=draws)
+    else:
+        names, member = np.unique(np.asarray(groups), return_inverse=True)
+        table = np.zeros((len(names), 2 * classes), np.int64)
+        np.add.at(table, (member, cell), 1)
+        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws) @ table
+    pairs = drawn.reshape(draws, classes, 2)
+    support = pairs.sum(2)
+    recall = pairs[:, :, 1] / np.maximum(support, 1)
+    uar = recall.sum(1) / np.maximum((support > 0).sum(1), 1)
+    low, high = np.quantile(uar, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def calibration_error(
+    probabilities: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], bins: int = BINS
+) -> float:
+    """Expected calibration error (Guo et al., 2017): equal bins ``(low, high]`` of the top."""
+    confidence = probabilities.max(1)
+    hit = probabilities.argmax(1) == truth
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    gaps = np.bincount(place, weights=hit - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(truth))
+
+
+def negative_log_likelihood(
+    probabilities: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]]
+) -> float:
+    """Mean of ``-log p`` of the true class, in nats."""
+    right = probabilities[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(right, _FLOOR)).mean())
+
+
+def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Logits ``(n, k)`` to probabilities ``(n, k)``."""
+    shifted = np.asarray(logits, np.float64) - np.max(logits, axis=1, keepdims=True)
+    values: NDArray[np.float64] = np.exp(shifted)
+    values /= values.sum(1, keepdims=True)
+    return values
+
+
+def temperature(logits: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]]) -> float:
+    """The ``T`` within [0.05, 20] at which ``softmax(logits / T)`` fits best (Guo et al., 2017).
+
+    Args:
+        logits: ``(n, k)``.
+        truth: ``(n,)``.
+
+    Raises:
+        ValueError: no items, or classes that do not fit.
+    """
+    z, y = _checked_classes(logits, truth, logits.shape[-1])
+    z = z - z.max(1, keepdims=True)
+    right = z[np.arange(len(y)), y]
+
+    def cost(log_t: float) -> float:
+        beta = math.exp(-log_t)
+        return float((np.log(np.exp(z * beta).sum(1)) - right * beta).mean())
+
+    # The cost is convex in 1 / T, hence has one valley in log T.
+    return math.exp(_valley(cost, math.log(0.05), math.log(20)))
+
+
+def _valley(cost: Callable[[float], float], low: float, high: float) -> float:
+    """Where ``cost``, which has one valley, is least: golden-section search (Kiefer, 1953)."""
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = cost(left), cost(right)
+    while high - low > 1e-6:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = cost(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = cost(right)
+    return (low + high) / 2
+
+
+def _checked(
+    probabilities: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    p, y = _checked_classes(probabilities, truth, classes)
+    if p.min() < 0 or np.abs(p.sum(1) - 1).max() > 1e-3:
+        raise ValueError("expected rows of probabilities that sum to 1")
+    return p, y
+
+
+def _checked_classes(
+    values: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    v, y = np.asarray(values, np.float64), np.asarray(truth, np.int64)
+    if y.ndim != 1 or not len(y) or v.shape != (len(y), classes):
+        raise ValueError(
+            f"expected (n, {classes}) values and (n,) classes with n > 0, "
+            f"got {v.shape} and {y.shape}"
+        )
+    if y.min() < 0 or y.max() >= classes or not np.isfinite(v).all():
+        raise ValueError(f"expected finite values and classes 0 to {classes - 1}")
+    return v, y
+
+
+def _shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> tuple[float | None, ...]:
+    return tuple(
+        float(a / b) if b else None for a, b in zip(part.tolist(), whole.tolist(), strict=True)
+    )

@@ -1,0 +1,1 @@
+"""Networks, written to be read in a sitting."""

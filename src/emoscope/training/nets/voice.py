@@ -1,0 +1,145 @@
+"""The network of ``emoscope-voice``: log-mel inside, small residual convolutions, masked pooling.
+
+The graph takes raw 16 kHz waveforms with their lengths. Levels are measured from the loudest frame
+of the clip, so gain is no cue; whatever lies further below than the floor is zero, as padding is,
+so neither silence around the speech nor padding in a batch is one either.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emoscope.voice import features
+
+# How far below the loudest frame anything is heard, in natural log of power (9 is 39 dB).
+FLOOR = 9.0
+
+
+class LogMel(nn.Module):
+    """Waveforms ``(n, time)`` with lengths ``(n,)`` to ``(n, 64, frames)``, with a mask of frames.
+
+    Values run from 0 (at or below the floor) to about 2.
+    """
+
+    basis: Tensor
+    mel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        basis = torch.from_numpy(features.fourier_matrix())[:, None]
+        self.register_buffer("basis", basis, persistent=False)
+        mel = torch.from_numpy(features.mel_matrix()).T[:, :, None].contiguous()
+        self.register_buffer("mel", mel, persistent=False)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        samples = torch.arange(waveform.shape[1], device=waveform.device)
+        heard = (samples[None] < lengths[:, None]).to(waveform.dtype)
+        margin = (features.WINDOW - features.HOP) // 2
+        padded = F.pad(waveform * heard, (margin, features.WINDOW))
+        spectrum = F.conv1d(padded[:, None], self.basis, stride=features.HOP)
+        bins = features.FFT // 2 + 1
+        power = spectrum[:, :bins].square() + spectrum[:, bins:].square()
+        level = torch.log(F.conv1d(power, self.mel) + 1e-10)
+        starts = torch.arange(level.shape[2], device=level.device) * features.HOP
+        mask = (starts[None] < lengths[:, None]).to(level.dtype)
+        loudness = torch.logsumexp(level, 1) * mask + (mask - 1) * 1e4
+        loudest = loudness.amax(1)[:, None, None]
+        # A clip of digital silence has no loudest frame to measure from; it stays at zero.
+        reference = torch.clamp(loudest, min=-12.0) - 4.0
+        heard_level = torch.clamp(level - reference + FLOOR - 3.0, min=0.0) / 5.0
+        return heard_level * mask[:, None], mask
+
+
+def without_timbre(mel: Tensor, mask: Tensor) -> Tensor:
+    """Each band less its own mean over the frames that are heard: the voice's colour goes.
+
+    Args:
+        mel: ``(n, bands, frames)``, 0 where nothing is heard.
+        mask: ``(n, frames)``.
+    """
+    heard = (mel.amax(1) > 0).to(mel.dtype) * mask
+    mean = (mel * heard[:, None]).sum(2) / heard.sum(1).clamp(min=1.0)[:, None]
+    return (mel - mean[:, :, None]) * heard[:, None]
+
+
+class Block(nn.Module):
+    """Residual block over (mel, time) with a stride and a mask over time."""
+
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.project = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """``(n, c, mel, time)`` and mask ``(n, time)``; masked frames stay zero throughout."""
+        shorter = mask[:, :: self.stride[1]]
+        keep = shorter[:, None, None]
+        y = F.relu(self.norm1(self.conv1(x))) * keep
+        y = self.norm2(self.conv2(y))
+        return F.relu(y + self.project(x)) * keep, shorter
+
+
+class VoiceNet(nn.Module):
+    """Raw waveforms to logits and an embedding.
+
+    Args:
+        labels: how many classes.
+        widths: channels of the four stages.
+        hidden: width of the frames that are pooled.
+    """
+
+    def __init__(
+        self,
+        labels: int = 8,
+        widths: tuple[int, int, int, int] = (16, 32, 64, 96),
+        hidden: int = 128,
+        dropout: float = 0.4,
+    ) -> None:
+        super().__init__()
+        self.front = LogMel()
+        self.stem = nn.Conv2d(2, widths[0], 3, (2, 2), 1, bias=False)
+        self.stem_norm = nn.BatchNorm2d(widths[0])
+        self.blocks = nn.ModuleList(
+            [
+                Block(widths[0], widths[1], (2, 2)),
+                Block(widths[1], widths[2], (2, 2)),
+                Block(widths[2], widths[2], (1, 1)),
+                Block(widths[2], widths[3], (2, 1)),
+            ]
+        )
+        self.merge = nn.Linear(widths[3] * features.MELS // 16, hidden)
+        self.attention = nn.Sequential(nn.Linear(hidden, 64), nn.Tanh(), nn.Linear(64, 4))
+        self.dropout = nn.Dropout(dropout)
+        self.embed = nn.Linear(hidden * 6, hidden)
+        self.head = nn.Linear(hidden, labels)
+
+    def encode(self, mel: Tensor, mask: Tensor) -> Tensor:
+        """Log-mel ``(n, 64, frames)`` to frames' embeddings pooled to ``(n, hidden)``."""
+        views = torch.stack([mel, without_timbre(mel, mask)], dim=1)
+        x = F.relu(self.stem_norm(self.stem(views)))
+        mask = mask[:, ::2]
+        x = x * mask[:, None, None]
+        for block in self.blocks:
+            x, mask = block(x, mask)
+        frames = F.relu(self.merge(x.flatten(1, 2).transpose(1, 2)))
+        frames = self.dropout(frames)
+        weights = torch.softmax(self.attention(frames) + (mask[:, :, None] - 1) * 1e4, dim=1)
+        attended = weights.transpose(1, 2) @ frames
+        kept = mask[:, :, None]
+        peak = (frames * kept).amax(1)
+        count = kept.sum(1)
+        mean = (frames * kept).sum(1) / count
+        spread = (((frames - mean[:, None]) * kept).square().sum(1) / count + 1e-4).sqrt()
+        pooled = torch.cat([attended.flatten(1), peak, spread], dim=1)
+        return F.relu(self.embed(self.dropout(pooled)))
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(n, labels)`` and embedding ``(n, hidden)``."""
+        embedding = self.encode(*self.front(waveform, lengths))
+        return self.head(self.dropout(embedding)), embedding
