@@ -135,8 +135,8 @@ def finish_voice(
         labels=VOICE_LABELS,
         input=VOICE_INPUT,
         preprocessing=(
-            "inside the graph: log-mel (64 bands, 25 ms every 10 ms) relative to the loudest "
-            "frame, pooled under the mask of lengths"
+            "inside the graph: log spectrum (64 mel bands, 64 low bins; 50 ms every 10 ms) relative "
+            "to the loudest frame, pooled under the mask of lengths"
         ),
         calibration={
             **calibration,

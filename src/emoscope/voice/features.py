@@ -1,4 +1,4 @@
-"""The log-mel front end: constants and matrices that training puts inside the exported graph.
+"""The log-spectral front end: constants and matrices that training puts inside the exported graph.
 
 Only matrices live here, made with numpy; the graph applies them, so that training and use cannot
 differ.
@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
-WINDOW = 400  # 25 ms
+WINDOW = 800  # 50 ms: long enough to tell the harmonics of a voice apart
 HOP = 160  # 10 ms
-FFT = 512
+FFT = 1024
 MELS = 64
+FIRST_LOW_BIN = 4  # 62 Hz
+LOW_BINS = 64  # up to 1047 Hz, where pitch and its harmonics stand
+BANDS = MELS + LOW_BINS
 LOWEST_HZ = 50.0
 HIGHEST_HZ = 7_600.0
 
@@ -29,7 +32,7 @@ def mel_to_hz(mel: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 
 def mel_matrix() -> NDArray[np.float32]:
-    """Triangular mel filters ``(257, 64)`` over the power spectrum, peaks of 1."""
+    """Triangular mel filters ``(513, 64)`` over the power spectrum, peaks of 1."""
     edges = mel_to_hz(np.linspace(hz_to_mel(LOWEST_HZ), hz_to_mel(HIGHEST_HZ), MELS + 2))
     bins = np.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT
     rising = (bins[:, None] - edges[None, :-2]) / (edges[1:-1] - edges[:-2])
@@ -37,19 +40,24 @@ def mel_matrix() -> NDArray[np.float32]:
     return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
 
 
+def band_matrix() -> NDArray[np.float32]:
+    """The mel filters and, beside them, the single low bins: ``(513, 128)``.
+
+    Mel bands show the shape of the spectrum; they are too wide for pitch, which the low bins show.
+    """
+    low = np.zeros((FFT // 2 + 1, LOW_BINS), np.float32)
+    low[FIRST_LOW_BIN + np.arange(LOW_BINS), np.arange(LOW_BINS)] = 1.0
+    return np.concatenate([mel_matrix(), low], axis=1)
+
+
 def fourier_matrix() -> NDArray[np.float32]:
-    """Windowed Fourier basis ``(2 * 257, 400)``: cosines, then sines, under a Hann window.
+    """Windowed Fourier basis ``(2 * 513, 800)``: cosines, then sines, under a Hann window.
 
     A convolution of the waveform with its rows at a hop of 160 is the short-time Fourier transform
-    of 25 ms windows padded to 512 samples.
+    of 50 ms windows padded to 1024 samples.
     """
     time = np.arange(WINDOW)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * time / WINDOW)
     phase = 2 * np.pi * np.outer(np.arange(FFT // 2 + 1), time) / FFT
     basis = np.concatenate([np.cos(phase), -np.sin(phase)]) * window
     return basis.astype(np.float32)
-
-
-def frame_count(samples: int) -> int:
-    """How many frames the front end makes of ``samples``: windows centred every 10 ms."""
-    return max(1, -(-samples // HOP))

@@ -1,4 +1,4 @@
-"""The network of ``emoscope-voice``: log-mel inside, small residual convolutions, masked pooling.
+"""The network of ``emoscope-voice``: a log spectrum inside, small residual convolutions, masked pooling.
 
 The graph takes raw 16 kHz waveforms with their lengths. Levels are measured from the loudest frame
 of the clip, so gain is no cue; whatever lies further below than the floor is zero, as padding is,
@@ -17,21 +17,21 @@ from emoscope.voice import features
 FLOOR = 9.0
 
 
-class LogMel(nn.Module):
-    """Waveforms ``(n, time)`` with lengths ``(n,)`` to ``(n, 64, frames)``, with a mask of frames.
+class LogSpectrum(nn.Module):
+    """Waveforms ``(n, time)`` with lengths ``(n,)`` to ``(n, 128, frames)``, with a mask of frames.
 
     Values run from 0 (at or below the floor) to about 2.
     """
 
     basis: Tensor
-    mel: Tensor
+    bands: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         basis = torch.from_numpy(features.fourier_matrix())[:, None]
         self.register_buffer("basis", basis, persistent=False)
-        mel = torch.from_numpy(features.mel_matrix()).T[:, :, None].contiguous()
-        self.register_buffer("mel", mel, persistent=False)
+        bands = torch.from_numpy(features.band_matrix()).T[:, :, None].contiguous()
+        self.register_buffer("bands", bands, persistent=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         samples = torch.arange(waveform.shape[1], device=waveform.device)
@@ -41,10 +41,10 @@ class LogMel(nn.Module):
         spectrum = F.conv1d(padded[:, None], self.basis, stride=features.HOP)
         bins = features.FFT // 2 + 1
         power = spectrum[:, :bins].square() + spectrum[:, bins:].square()
-        level = torch.log(F.conv1d(power, self.mel) + 1e-10)
+        level = torch.log(F.conv1d(power, self.bands) + 1e-10)
         starts = torch.arange(level.shape[2], device=level.device) * features.HOP
         mask = (starts[None] < lengths[:, None]).to(level.dtype)
-        loudness = torch.logsumexp(level, 1) * mask + (mask - 1) * 1e4
+        loudness = torch.logsumexp(level[:, : features.MELS], 1) * mask + (mask - 1) * 1e4
         loudest = loudness.amax(1)[:, None, None]
         # A clip of digital silence has no loudest frame to measure from; it stays at zero.
         reference = torch.clamp(loudest, min=-12.0) - 4.0
@@ -65,7 +65,7 @@ def without_timbre(mel: Tensor, mask: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Residual block over (mel, time) with a stride and a mask over time."""
+    """Residual block over (band, time) with a stride and a mask over time."""
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Block(nn.Module):
         self.project = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """``(n, c, mel, time)`` and mask ``(n, time)``; masked frames stay zero throughout."""
+        """``(n, c, band, time)`` and mask ``(n, time)``; masked frames stay zero throughout."""
         shorter = mask[:, :: self.stride[1]]
         keep = shorter[:, None, None]
         y = F.relu(self.norm1(self.conv1(x))) * keep
@@ -99,10 +99,10 @@ class VoiceNet(nn.Module):
         labels: int = 8,
         widths: tuple[int, int, int, int] = (16, 32, 64, 96),
         hidden: int = 128,
-        dropout: float = 0.4,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.front = LogMel()
+        self.front = LogSpectrum()
         self.stem = nn.Conv2d(2, widths[0], 3, (2, 2), 1, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         self.blocks = nn.ModuleList(
@@ -113,14 +113,14 @@ class VoiceNet(nn.Module):
                 Block(widths[2], widths[3], (2, 1)),
             ]
         )
-        self.merge = nn.Linear(widths[3] * features.MELS // 16, hidden)
+        self.merge = nn.Linear(widths[3] * features.BANDS // 16, hidden)
         self.attention = nn.Sequential(nn.Linear(hidden, 64), nn.Tanh(), nn.Linear(64, 4))
         self.dropout = nn.Dropout(dropout)
         self.embed = nn.Linear(hidden * 6, hidden)
         self.head = nn.Linear(hidden, labels)
 
     def encode(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """Log-mel ``(n, 64, frames)`` to frames' embeddings pooled to ``(n, hidden)``."""
+        """Log spectrum ``(n, 128, frames)`` to frames' embeddings pooled to ``(n, hidden)``."""
         views = torch.stack([mel, without_timbre(mel, mask)], dim=1)
         x = F.relu(self.stem_norm(self.stem(views)))
         mask = mask[:, ::2]

@@ -20,7 +20,7 @@ from emoscope.labels import VOICE_LABELS
 from emoscope.training.datasets.speech import Clip, list_clips, read_waveforms
 from emoscope.training.loop import Batch, Schedule, fit
 from emoscope.training.nets.voice import VoiceNet
-from emoscope.voice.features import SAMPLE_RATE
+from emoscope.voice.features import FIRST_LOW_BIN, LOW_BINS, MELS, SAMPLE_RATE
 
 BATCH = 32
 VIEW_S = 2.6
@@ -82,10 +82,10 @@ def augment(waveform: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
 
 
 def mask_bands(mel: Tensor, generator: torch.Generator) -> Tensor:
-    """SpecAugment (Park et al., 2019): two bands of mel and two of time set to zero, in place."""
+    """SpecAugment (Park et al., 2019): two stretches of bands and two of time set to zero, in place."""
     n, bands, frames = mel.shape
     for row in range(n):
-        for axis, size, widest in ((0, bands, 10), (1, frames, 24)):
+        for axis, size, widest in ((0, bands, 16), (1, frames, 24)):
             for _ in range(2):
                 width = int(torch.randint(0, widest, (1,), generator=generator))
                 first = int(torch.randint(0, size - width, (1,), generator=generator))
@@ -109,23 +109,33 @@ def _one_loss(log_p: Tensor, right: Tensor, weight: Tensor) -> Tensor:
 
 
 def warp_bands(mel: Tensor, generator: torch.Generator, most: float = 0.08) -> Tensor:
-    """Stretch the mel axis about its lowest band by up to ``most``: other vocal tracts."""
-    n, bands, _ = mel.shape
-    factor = 1 + (torch.rand(n, 1, generator=generator) * 2 - 1) * most
-    place = (torch.arange(bands)[None] * factor).clamp(0, bands - 1)
+    """Stretch the mel bands and, by another factor, the low bins: other vocal tracts and pitches."""
+    parts = torch.split(mel, [MELS, LOW_BINS], dim=1)
+    return torch.cat(
+        [
+            _stretch(part, first, 1 + (torch.rand(len(mel), 1, generator=generator) * 2 - 1) * most)
+            for part, first in zip(parts, (0, FIRST_LOW_BIN), strict=True)
+        ],
+        dim=1,
+    )
+
+
+def _stretch(bands: Tensor, first: int, factor: Tensor) -> Tensor:
+    """Read ``(n, bands, frames)`` at stretched places; band 0 stands at ``first``."""
+    count = bands.shape[1]
+    place = ((torch.arange(count)[None] + first) * factor - first).clamp(0, count - 1)
     low = place.floor().long()
-    share = (place - low)[:, :, None]
-    below = torch.gather(mel, 1, low[:, :, None].expand_as(mel))
-    above = torch.gather(mel, 1, (low + 1).clamp(max=bands - 1)[:, :, None].expand_as(mel))
-    return torch.lerp(below, above, share)
+    below = torch.gather(bands, 1, low[:, :, None].expand_as(bands))
+    above = torch.gather(bands, 1, (low + 1).clamp(max=count - 1)[:, :, None].expand_as(bands))
+    return torch.lerp(below, above, (place - low)[:, :, None])
 
 
 def mix(batch: Batch, generator: torch.Generator) -> Batch:
-    """Mixup (Zhang et al., 2018): two thirds of the clips are overlaid with another."""
+    """Mixup (Zhang et al., 2018): a third of the clips is overlaid with another."""
     n = len(batch["mel"])
     order = torch.randperm(n, generator=generator)
     share = 0.5 + 0.5 * torch.rand(n, generator=generator)
-    share = torch.where(torch.rand(n, generator=generator) < 0.33, torch.ones(n), share)
+    share = torch.where(torch.rand(n, generator=generator) < 0.67, torch.ones(n), share)
     mel = batch["mel"] * share[:, None, None] + batch["mel"][order] * (1 - share)[:, None, None]
     return {
         "mel": mel,
