@@ -41,8 +41,8 @@ def test_the_public_names_are_these() -> None:
     assert sorted(emoscope.__all__) == [
         "Analysis",
         "Analyzer",
-        "Emotion",
         "EmoscopeError",
+        "Emotion",
         "EmotionStream",
         "FaceEmotion",
         "Frame",

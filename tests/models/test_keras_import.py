@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from emoscope.errors import ModelIntegrityError
 from emoscope.models import catalog, keras_import, store
-from emoscope.models.session import Session, load
+from emoscope.models.load import load
+from emoscope.models.session import Session
 
 FILE = "fer2013_mini_XCEPTION.102-0.66.hdf5"
 Weights = dict[str, NDArray[np.float32]]

@@ -16,7 +16,8 @@ from emoscope.errors import (
     UnknownModelError,
 )
 from emoscope.labels import SHARED, LabelSet
-from emoscope.models.session import Session, load
+from emoscope.models.load import load
+from emoscope.models.session import Session
 
 Build = Callable[..., Path]
 

@@ -12,7 +12,7 @@ pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 from emoscope.errors import ModelError  # noqa: E402
 from emoscope.face.recognise import FaceRecogniser  # noqa: E402
 from emoscope.labels import SHARED  # noqa: E402
-from emoscope.models.session import load  # noqa: E402
+from emoscope.models.load import load  # noqa: E402
 from emoscope.training.nets.face import FaceNet  # noqa: E402
 from emoscope.training.nets.voice import VoiceNet  # noqa: E402
 from emoscope.training.ship import finish_face, load_average  # noqa: E402

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.labels import LabelSet
-from emoscope.models import session
+from emoscope.models.load import load
 
 BATCH = 64  # bounds the memory of one run, however many faces there are
 
@@ -27,7 +27,7 @@ class FaceRecogniser:
 
     Raises:
         UnknownModelError, ModelUnavailableError, ModelIntegrityError, ModelError: see
-            :func:`emoscope.models.session.load`.
+            :func:`emoscope.models.load.load`.
     """
 
     labels: LabelSet
@@ -35,7 +35,7 @@ class FaceRecogniser:
     name: str
 
     def __init__(self, model: str | Path = "emoscope-face", threads: int | None = None) -> None:
-        self._session = session.load(model, role="face", threads=threads)
+        self._session = load(model, role="face", threads=threads)
         metadata = self._session.metadata
         self.labels = metadata.labels
         self.name = f"{metadata.name}@{metadata.version}"

@@ -197,7 +197,7 @@ def verify_all() -> list[Verification]:
 
 
 def _check_description(spec: ModelSpec, path: Path) -> None:
-    from emoscope.models.session import Session  # heavy, and it imports this module
+    from emoscope.models.session import Session  # heavy
 
     metadata = Session(path, threads=1).metadata
     for key, want in (("name", spec.name), ("role", spec.role), ("version", spec.version)):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.labels import LabelSet
-from emoscope.models import session
+from emoscope.models.load import load
 from emoscope.voice.spans import Span
 
 BATCH_SAMPLES = 16_000 * 60  # bounds the memory of one run: a minute of padded sound
@@ -31,14 +31,14 @@ class VoiceRecogniser:
 
     Raises:
         UnknownModelError, ModelUnavailableError, ModelIntegrityError, ModelError: see
-            :func:`emoscope.models.session.load`.
+            :func:`emoscope.models.load.load`.
     """
 
     labels: LabelSet
     name: str
 
     def __init__(self, model: str | Path = "emoscope-voice", threads: int | None = None) -> None:
-        self._session = session.load(model, role="voice", threads=threads)
+        self._session = load(model, role="voice", threads=threads)
         metadata = self._session.metadata
         self.labels = metadata.labels
         self.name = f"{metadata.name}@{metadata.version}"
