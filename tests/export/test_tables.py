@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emoscope.export.tables import COLUMNS, plain_text, write_csv
+from emoscope.labels import SHARED, VOICE_LABELS
+from emoscope.results import (
+    Analysis,
+    FaceEmotion,
+    FusedEmotion,
+    Scores,
+    TextEmotion,
+    VoiceEmotion,
+)
+
+
+def read_back(analysis: Analysis) -> list[dict[str, str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "talk.csv"
+        write_csv(analysis, path)
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file, strict=True))
+
+
+@st.composite
+def some_scores(draw: st.DrawFn, labels: tuple[str, ...] = SHARED) -> Scores:
+    parts = draw(st.lists(st.floats(0.01, 1), min_size=len(labels), max_size=len(labels)))
+    total = sum(parts)
+    return Scores(labels, tuple(p / total for p in parts), draw(st.floats(0, 1)))
+
+
+@st.composite
+def some_faces(draw: st.DrawFn) -> FaceEmotion:
+    x, y = draw(st.floats(-100, 4000)), draw(st.floats(-100, 4000))
+    return FaceEmotion(
+        draw(st.floats(0, 1e5)),
+        (x, y, x + draw(st.floats(1, 500)), y + draw(st.floats(1, 500))),
+        draw(st.floats(0, 1)),
+        draw(st.integers(0, 50)),
+        draw(some_scores()),
+    )
+
+
+@given(
+    st.lists(some_faces(), max_size=4),
+    st.lists(some_scores(VOICE_LABELS.names), max_size=3),
+    st.lists(st.tuples(st.text(max_size=30), some_scores()), max_size=3),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_was_written_is_read_back(
+    faces: list[FaceEmotion], voices: list[Scores], words: list[tuple[str, Scores]]
+) -> None:
+    analysis = Analysis(
+        "talk.mp4",
+        "video",
+        9.0,
+        (64, 48),
+        True,
+        3,
+        {},
+        tuple(faces),
+        tuple(VoiceEmotion(1.5, 2.25, scores) for scores in voices),
+        tuple(TextEmotion(1.0, 2.0, text, scores) for text, scores in words),
+        tuple(FusedEmotion(3.0, scores) for scores in voices),
+    )
+    rows = read_back(analysis)
+    readings = [*analysis.faces, *analysis.voice, *analysis.words, *analysis.fused]
+    assert len(rows) == len(readings)
+    for row, reading in zip(rows, readings, strict=True):
+        assert row["source"] == "talk.mp4"
+        assert row["top"] == (reading.scores.top or "")
+        assert float(row["confidence"]) == pytest.approx(reading.scores.confidence, abs=1e-6)
+        for name in VOICE_LABELS.names:
+            cell = row.get(f"p_{name}", "")
+            if name in reading.scores.labels:
+                share = reading.scores.probabilities[reading.scores.labels.index(name)]
+                assert float(cell) == pytest.approx(share, abs=1e-6)
+            else:
+                assert cell == ""
+        if isinstance(reading, FaceEmotion):
+            box = [float(row[c]) for c in ("x1", "y1", "x2", "y2")]
+            assert box == pytest.approx(reading.box_xyxy, abs=0.0051)
+            assert float(row["time_s"]) == pytest.approx(reading.time_s, abs=0.00051)
+            assert int(row["track_id"]) == reading.track_id
+            assert row["start_s"] == row["text"] == ""
+        if isinstance(reading, VoiceEmotion):
+            assert (row["modality"], row["start_s"], row["end_s"]) == ("voice", "1.5", "2.25")
+        if isinstance(reading, TextEmotion):
+            assert row["text"] == plain_text(reading.text)
+        if isinstance(reading, FusedEmotion):
+            assert (row["modality"], row["time_s"], row["x1"]) == ("fused", "3.0", "")
+
+
+@given(st.text(max_size=20))
+def test_no_text_is_a_formula(text: str) -> None:
+    assert not plain_text(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert plain_text(text).removeprefix("'") == text.removeprefix("'")
+
+
+def test_formulas_are_text_and_numbers_are_numbers() -> None:
+    scores = Scores(("happy", "sad"), (0.75, 0.25))
+    words = TextEmotion(0.0, 1.0, '=HYPERLINK("x")', scores)
+    face = FaceEmotion(0.0, (-3.0, 1.0, 5.0, 6.0), 1.0, 0, scores)
+    analysis = Analysis("@talk.mp4", "video", 1, (9, 9), True, 1, {}, (face,), (), (words,))
+    face_row, words_row = read_back(analysis)
+    assert words_row["text"] == '\'=HYPERLINK("x")'
+    assert words_row["source"] == "'@talk.mp4"
+    assert face_row["x1"] == "-3.0"
+
+
+def test_nothing_read_is_a_header(make_analysis: Callable[..., Analysis], tmp_path: Path) -> None:
+    write_csv(make_analysis("talk.wav", "audio"), tmp_path / "talk.csv")
+    assert (tmp_path / "talk.csv").read_bytes().decode() == ",".join(COLUMNS) + "\r\n"
