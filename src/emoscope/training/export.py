@@ -37,7 +37,7 @@ _Case = dict[str, NDArray[Any]]
 
 
 class CalibratedFace(nn.Module):
-    """A face network with the label head alone, its temperature built in."""
+    """A face network's answer, its temperature built in."""
 
     def __init__(self, network: FaceNet, temperature: float) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class CalibratedFace(nn.Module):
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """``crops`` uint8 ``(n, 48, 48)`` to probabilities and embedding."""
         embedding = self.network.embed(crops)
-        logits = self.network.label_head(embedding)
+        logits = self.network.answer(embedding)
         return torch.softmax(logits / self.temperature, dim=1), embedding
 
 

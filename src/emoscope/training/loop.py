@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from emoscope.errors import ModelError
+
 Batch = dict[str, Tensor]
 
 
@@ -143,6 +145,33 @@ def fit(
     average.eval()
     averaged: nn.Module = average.module
     return averaged
+
+
+def load_average(network: nn.Module, run_dir: Path, *, unfinished: bool = False) -> int:
+    """Load a run's averaged weights into ``network``, in evaluation mode; returns its epochs.
+
+    Raises:
+        ModelError: no checkpoint, one of another network, or a run that has epochs left.
+    """
+    path = run_dir / "checkpoint.pt"
+    if not path.is_file():
+        raise ModelError(f"{run_dir}: no checkpoint.pt; train first")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    epoch, epochs = int(state["epoch"]), int(state["schedule"]["epochs"])
+    if epoch < epochs and not unfinished:
+        raise ModelError(f"{run_dir}: the run stands at epoch {epoch} of {epochs}; let it finish")
+    prefix = "module."
+    weights = {
+        name.removeprefix(prefix): value
+        for name, value in state["average"].items()
+        if name.startswith(prefix)
+    }
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: weights of another network") from error
+    network.eval()
+    return epoch
 
 
 def _averaging(decay: float) -> Callable[[Any, Any, Any], None]:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from emoscope.errors import EmoscopeError, ModelError
 from emoscope.labels import SHARED_LABELS, VOICE_LABELS
@@ -31,6 +30,7 @@ from emoscope.training.export import (
     export_voice,
     write_metadata,
 )
+from emoscope.training.loop import load_average
 from emoscope.training.metrics import measure, softmax, temperature
 from emoscope.training.nets.face import FaceNet
 from emoscope.training.nets.voice import VoiceNet
@@ -73,7 +73,10 @@ def finish_face(
     _, held = emoscope_face.training_parts(data_dir)
     with torch.inference_mode():
         logits = torch.cat(
-            [network(torch.from_numpy(part))[0] for part in _split(held.crops, 256)]
+            [
+                network.answer(network.embed(torch.from_numpy(part)))
+                for part in _split(held.crops, 256)
+            ]
         ).numpy()
     heat, calibration = _calibrate(logits, held.labels, SHARED_LABELS.names)
     say(f"temperature {heat:.3f} on {len(held)} training pictures held back")
@@ -135,8 +138,8 @@ def finish_voice(
         labels=VOICE_LABELS,
         input=VOICE_INPUT,
         preprocessing=(
-            "inside the graph: log spectrum (64 mel bands, 64 low bins; 50 ms every 10 ms) relative "
-            "to the loudest frame, pooled under the mask of lengths"
+            "inside the graph: log spectrum (64 mel bands, 64 low bins; 50 ms every 10 ms) "
+            "relative to the loudest frame, pooled under the mask of lengths"
         ),
         calibration={
             **calibration,
@@ -165,33 +168,6 @@ _CORPORA = {
     "tess": "TESS (Pichora-Fuller and Dupuis, 2020)",
     "emodb": "EMO-DB (Burkhardt et al., 2005)",
 }
-
-
-def load_average(network: nn.Module, run_dir: Path, *, unfinished: bool = False) -> int:
-    """Load a run's averaged weights into ``network``, in evaluation mode; returns its epochs.
-
-    Raises:
-        ModelError: no checkpoint, one of another network, or a run that has epochs left.
-    """
-    path = run_dir / "checkpoint.pt"
-    if not path.is_file():
-        raise ModelError(f"{run_dir}: no checkpoint.pt; train first")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    epoch, epochs = int(state["epoch"]), int(state["schedule"]["epochs"])
-    if epoch < epochs and not unfinished:
-        raise ModelError(f"{run_dir}: the run stands at epoch {epoch} of {epochs}; let it finish")
-    prefix = "module."
-    weights = {
-        name.removeprefix(prefix): value
-        for name, value in state["average"].items()
-        if name.startswith(prefix)
-    }
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ModelError(f"{path}: weights of another network") from error
-    network.eval()
-    return epoch
 
 
 def _calibrate(

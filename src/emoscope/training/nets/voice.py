@@ -1,4 +1,4 @@
-"""The network of ``emoscope-voice``: a log spectrum inside, small residual convolutions, masked pooling.
+"""The network of ``emoscope-voice``: log spectrum inside, residual convolutions, masked pooling.
 
 The graph takes raw 16 kHz waveforms with their lengths. Levels are measured from the loudest frame
 of the clip, so gain is no cue; whatever lies further below than the floor is zero, as padding is,

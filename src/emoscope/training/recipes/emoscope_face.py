@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emoscope.training.datasets import fer2013
-from emoscope.training.loop import Batch, Schedule, fit
+from emoscope.training.loop import Batch, Schedule, fit, load_average
 from emoscope.training.nets.face import CROP_SIZE, FaceNet
 
 BATCH = 128
@@ -109,10 +109,16 @@ def train(
     run_dir: Path,
     schedule: Schedule,
     *,
+    start: Path | None = None,
     compiled: bool = False,
     verbose: bool = True,
 ) -> FaceNet:
-    """Train (or go on training) in ``run_dir``; returns the averaged network."""
+    """Train (or go on training) in ``run_dir``; returns the averaged network.
+
+    Args:
+        start: a finished run whose averaged weights are the start: a warm restart (Loshchilov and
+            Hutter, 2017).
+    """
     learn, held = training_parts(data_dir)
     crops = torch.from_numpy(learn.crops)
     labels = torch.from_numpy(learn.labels)
@@ -130,11 +136,16 @@ def train(
             }
 
     def measure(network: nn.Module) -> dict[str, float]:
-        logits = torch.cat([network(part)[0] for part in torch.split(held_crops, 256)])
+        assert isinstance(network, FaceNet)
+        parts = torch.split(held_crops, 256)
+        logits = torch.cat([network.answer(network.embed(part)) for part in parts])
         return {"held_accuracy": float((logits.argmax(1) == held_labels).float().mean())}
 
     torch.manual_seed(schedule.seed)
-    network = FaceNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = FaceNet()
+    if start is not None:
+        load_average(network, start)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     result = fit(
         network,
         batches,
@@ -158,6 +169,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of FER2013")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
+    parser.add_argument("--start", type=Path, help="finished run whose weights to go on from")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--compile", action="store_true", help="fuse with torch.compile")
     arguments = parser.parse_args()
@@ -166,7 +179,8 @@ def main() -> None:
     train(
         arguments.data,
         arguments.out,
-        Schedule(epochs=arguments.epochs),
+        Schedule(epochs=arguments.epochs, learning_rate=arguments.rate),
+        start=arguments.start,
         compiled=arguments.compile,
     )
 

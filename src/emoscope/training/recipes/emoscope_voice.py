@@ -82,7 +82,7 @@ def augment(waveform: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
 
 
 def mask_bands(mel: Tensor, generator: torch.Generator) -> Tensor:
-    """SpecAugment (Park et al., 2019): two stretches of bands and two of time set to zero, in place."""
+    """SpecAugment (Park et al., 2019): zero two stretches of bands and two of time, in place."""
     n, bands, frames = mel.shape
     for row in range(n):
         for axis, size, widest in ((0, bands, 16), (1, frames, 24)):
@@ -109,7 +109,7 @@ def _one_loss(log_p: Tensor, right: Tensor, weight: Tensor) -> Tensor:
 
 
 def warp_bands(mel: Tensor, generator: torch.Generator, most: float = 0.08) -> Tensor:
-    """Stretch the mel bands and, by another factor, the low bins: other vocal tracts and pitches."""
+    """Stretch mel bands and, by another factor, low bins: other vocal tracts and pitches."""
     parts = torch.split(mel, [MELS, LOW_BINS], dim=1)
     return torch.cat(
         [

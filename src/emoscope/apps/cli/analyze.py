@@ -1,0 +1,134 @@
+"""``emoscope analyze``: the main job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emoscope.apps.cli.console import complain, err, out, progress_bar
+from emoscope.apps.cli.options import Detector, FaceModel, Json, Speech, VoiceModel
+from emoscope.errors import MediaError
+
+if TYPE_CHECKING:
+    from emoscope.analyzer import Analyzer
+    from emoscope.results import Analysis
+
+
+def analyze(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Pictures, recordings, videos.")
+    ],
+    as_json: Json = False,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", file_okay=False, help="Folder for annotated media, JSON and CSV of each input."
+        ),
+    ] = None,
+    face_model: FaceModel = "emoscope-face",
+    voice_model: VoiceModel = "emoscope-voice",
+    detector: Annotated[Detector, typer.Option(help="Face detector.")] = Detector.AUTO,
+    speech: Annotated[Speech, typer.Option(help="How speech is found.")] = Speech.AUTO,
+    min_confidence: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Below this a reading is 'unsure'.")
+    ] = 0.3,
+    fps: Annotated[
+        float, typer.Option(min=0.01, max=1000.0, help="Video frames looked at per second.")
+    ] = 10.0,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.001, help="Larger pictures are refused.")
+    ] = 100.0,
+    max_hours: Annotated[
+        float, typer.Option(min=0.001, help="Longer recordings and videos are refused.")
+    ] = 6.0,
+) -> None:
+    """Read the emotion in pictures, recordings and videos."""
+    from emoscope.analyzer import Analyzer
+    from emoscope.media import Limits
+
+    analyzer = Analyzer(
+        face_model=face_model,
+        voice_model=voice_model,
+        detector=detector.value,
+        speech=speech.value,
+        min_confidence=min_confidence,
+        fps=fps,
+        limits=Limits(max_pixels=round(max_megapixels * 1e6), max_duration_s=max_hours * 3600),
+    )
+    failed = 0
+    for path, analysis in read_all(analyzer, paths):
+        if analysis is None:
+            failed += 1
+            continue
+        show(analysis, as_json=as_json)
+        if out_dir is not None:
+            failed += not _export(analysis, out_dir, path, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def read_all(analyzer: Analyzer, paths: Iterable[str]) -> Iterator[tuple[str, Analysis | None]]:
+    """Each input with what was read, None where it cannot be (a line on standard error says why).
+
+    Raises:
+        ModelError: a model cannot be had; no further input could be read either.
+    """
+    for path in paths:
+        try:
+            with progress_bar(Path(path).name) as step:
+                analysis = analyzer.analyze(path, progress=step)
+        except MediaError as error:
+            complain(str(error))
+            yield path, None
+        else:
+            yield path, analysis
+
+
+def show(analysis: Analysis, *, as_json: bool) -> None:
+    """Write one result to standard output."""
+    if as_json:
+        typer.echo(json.dumps(analysis.to_dict(), ensure_ascii=False))
+        return
+    from emoscope.apps.cli.render import render
+
+    out.print(render(analysis))
+
+
+_used_stems: dict[Path, set[str]] = {}
+
+
+def _export(analysis: Analysis, out_dir: Path, path: str, *, as_json: bool) -> bool:
+    """Write the files of one input; whether that went well."""
+    from emoscope.apps.cli.render import link
+    from emoscope.export import export_all
+
+    try:
+        with progress_bar(f"writing {Path(path).name}") as step:
+            written = export_all(
+                analysis, out_dir, stem=_free_stem(out_dir, Path(path).stem), progress=step
+            )
+    except MediaError as error:
+        complain(str(error))
+        return False
+    except OSError as error:
+        complain(f"{out_dir}: cannot write there: {error.strerror or error}")
+        return False
+    console = err if as_json else out
+    for file in written:
+        console.print(f"  wrote {link(file)}", soft_wrap=True)
+    return True
+
+
+def _free_stem(out_dir: Path, stem: str) -> str:
+    """A stem that no other input of this run has: ``talk``, ``talk-2``, ..."""
+    used = _used_stems.setdefault(out_dir, set())
+    count, free = 1, stem
+    while free.lower() in used:
+        count += 1
+        free = f"{stem}-{count}"
+    used.add(free.lower())
+    return free

@@ -1,0 +1,130 @@
+"""Results as people read them: a short table for each input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from emoscope.labels import COLOURS
+from emoscope.results import Analysis, FaceEmotion, Scores, VoiceEmotion, mean_scores
+
+_BAR = 20
+_GREY = "#8A8F98"
+
+
+def render(analysis: Analysis) -> RenderableType:
+    """One input: a heading, its faces, its voice."""
+    parts: list[RenderableType] = [_heading(analysis)]
+    if analysis.size_px is not None:
+        parts.append(_faces(analysis))
+    if analysis.kind != "image":
+        parts.append(_voice(analysis))
+    return Group(*parts, "")
+
+
+def _heading(analysis: Analysis) -> Text:
+    names = {"image": "picture", "audio": "recording", "video": "video"}
+    facts = [names[analysis.kind]]
+    if analysis.size_px is not None:
+        facts.append("{}×{}".format(*analysis.size_px))
+    if analysis.kind != "image":
+        facts.append(clock(analysis.duration_s))
+    models = " · ".join(analysis.models.values())
+    return Text.assemble(
+        (analysis.source, "bold"), (f"  {', '.join(facts)}", ""), (f"\n{models}", _GREY)
+    )
+
+
+def _faces(analysis: Analysis) -> RenderableType:
+    if not analysis.faces:
+        return _plain("no face")
+    table = _table("face")
+    video = analysis.kind == "video"
+    if video:
+        table.add_column("seen", style=_GREY, no_wrap=True, min_width=16)
+    _score_columns(table, "over time" if video else "then")
+    for track_id in analysis.track_ids:
+        seen = [face for face in analysis.faces if face.track_id == track_id]
+        mean = mean_scores([face.scores for face in seen], [1.0] * len(seen))
+        where = [f"{clock(seen[0].time_s)} to {clock(seen[-1].time_s)}"] if video else []
+        table.add_row(str(track_id), *where, *_cells(mean, _changes(seen) if video else None))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _changes(seen: list[FaceEmotion]) -> str:
+    """How the readings of one face divide: ``happy in 92%, surprise in 8%``."""
+    tops = [face.scores.top or "unsure" for face in seen]
+    counts = sorted(((tops.count(top), top) for top in set(tops)), reverse=True)
+    return ", ".join(f"{top} in {count / len(tops):.0%}" for count, top in counts[:3])
+
+
+def _voice(analysis: Analysis) -> RenderableType:
+    if not analysis.has_sound:
+        return _plain("no sound")
+    if not analysis.voice:
+        return _plain("no speech")
+    table = _table("voice")
+    _score_columns(table)
+    for voice in _first_and_last(analysis.voice, 12):
+        if voice is None:
+            table.add_row("…")
+        else:
+            span = f"{clock(voice.start_s)} to {clock(voice.end_s)}"
+            table.add_row(span, *_cells(voice.scores))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _first_and_last(voices: tuple[VoiceEmotion, ...], most: int) -> Iterable[VoiceEmotion | None]:
+    if len(voices) <= most:
+        return voices
+    half = most // 2
+    return [*voices[:half], None, *voices[-half:]]
+
+
+def _table(first: str) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=True, header_style=_GREY)
+    table.add_column(first, no_wrap=True, min_width=len(first))
+    return table
+
+
+def _score_columns(table: Table, last: str = "then") -> None:
+    table.add_column("appears", no_wrap=True, min_width=8)
+    table.add_column("", no_wrap=True, min_width=_BAR)
+    table.add_column("", justify="right", no_wrap=True, min_width=4)
+    table.add_column(last, style=_GREY)
+
+
+def _cells(scores: Scores, note: str | None = None) -> list[Any]:
+    """Label, bar, percentage, and what comes next."""
+    colour = COLOURS[scores.best] if scores.top else _GREY
+    filled = round(scores.confidence * _BAR)
+    bar = Text.assemble(("█" * filled, colour), ("░" * (_BAR - filled), _GREY))
+    label = Text(scores.top or "unsure", style=f"bold {colour}")
+    ranked = sorted(zip(scores.probabilities, scores.labels, strict=True), reverse=True)
+    first = 1 if scores.top else 0
+    rest = ", ".join(f"{name} {p:.0%}" for p, name in ranked[first : first + 2])
+    return [label, bar, f"{scores.confidence:.0%}", note or rest]
+
+
+def _plain(text: str) -> RenderableType:
+    return Padding(Text(text, style=_GREY), (0, 0, 0, 2))
+
+
+def clock(seconds: float) -> str:
+    """Seconds as ``m:ss.s``, with hours where there are any."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{minutes}:{rest / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{rest / 10:04.1f}" if hours else text
+
+
+def link(path: object) -> str:
+    """A path as markup, safe whatever characters it holds."""
+    return f"[bold]{escape(str(path))}[/bold]"
