@@ -13,8 +13,8 @@ onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 from emoscope.errors import ModelIntegrityError  # noqa: E402
 from emoscope.face.recognise import FaceRecogniser  # noqa: E402
 from emoscope.labels import SHARED_LABELS, VOICE_LABELS  # noqa: E402
-from emoscope.models.metadata import ModelMetadata  # noqa: E402
 from emoscope.models.load import load  # noqa: E402
+from emoscope.models.metadata import ModelMetadata  # noqa: E402
 from emoscope.training import export  # noqa: E402
 from emoscope.training.nets.face import FaceNet  # noqa: E402
 from emoscope.training.nets.voice import VoiceNet  # noqa: E402

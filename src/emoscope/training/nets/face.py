@@ -2,7 +2,8 @@
 
 Residual blocks after He et al. (2016), squeeze-and-excitation after Hu et al. (2018). Two heads
 share the trunk: FER2013's own label, and the distribution of FER+'s ten votes (Barsoum et al.,
-2016). The model answers with both: one label a picture is noisy, and what several people saw corrects it.
+2016). The model answers with both: one label a picture is noisy, and what several people saw
+corrects it.
 """
 
 from __future__ import annotations
