@@ -74,3 +74,10 @@ def test_doctor_names_what_there_is(run: Callable) -> None:
     assert facts["detector"].startswith("Haar")
     assert "camera" in facts
     assert "onnxruntime" in run("doctor").out
+
+
+def test_help_names_every_command(run: Callable) -> None:
+    ran = run("--help")
+    assert ran.status == 0
+    for command in ("analyze", "demo", "doctor", "models", "evaluate"):
+        assert command in ran.out

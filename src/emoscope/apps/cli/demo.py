@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,7 @@ def demo(
             path = folder / name
             with progress_bar(name) as step:
                 analysis = analyzer.analyze(path, progress=step)
-            out.print(render(analysis))
+            out.print(render(replace(analysis, source=name)))
             with progress_bar(f"writing {name}") as step:
                 written += export_all(analysis, out_dir, stem=path.stem, progress=step)
     out.print("Annotated results:")
