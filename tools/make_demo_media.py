@@ -41,7 +41,8 @@ SAMPLE_RATE = 16_000
 
 # The order of the picture, row by row, and of the video.
 PICTURE_ROWS = (("angry", "disgust", "fear", "happy"), ("sad", "surprise", "neutral"))
-VIDEO_ORDER = ("neutral", "happy", "surprise", "sad")
+# Seconds that each face is held in the video.
+VIDEO_ORDER = {"neutral": 0.8, "happy": 1.2, "surprise": 1.2, "sad": 2.5}
 
 # What is said, with espeak-ng's voice, words a minute, pitch and range of the pitch.
 SENTENCES = (
@@ -51,12 +52,12 @@ SENTENCES = (
 )
 SILENCE_S = 0.9
 EDGE_S = 0.5
-# The video's sound: the first and the last of the sentences.
-VIDEO_SENTENCES = (0, 2)
+# The video's sound: which sentence starts when, over the happy and over the sad face.
+VIDEO_SPEECH = {0: 0.9, 2: 4.1}
 
 FRAME_RATE = 25
 VIDEO_SIZE = (640, 360)
-HOLD_S, CHANGE_S = 0.9, 0.7
+CHANGE_S = 0.6
 
 # Dark, middle and light tone of the portraits; red, green, blue.
 TONES = np.array([[24, 20, 30], [128, 108, 102], [250, 236, 220]], np.float32)
@@ -96,8 +97,9 @@ def main() -> None:
         cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
         [cv2.IMWRITE_PNG_COMPRESSION, 9],
     )
-    sound = _with_silence([sentences[place] for place in VIDEO_SENTENCES])
-    _write_video(list(video_frames(faces)), sound, options.out / "clip.mp4")
+    frames = list(video_frames(faces))
+    speech = {start_s: sentences[place] for place, start_s in VIDEO_SPEECH.items()}
+    _write_video(frames, _in_quiet(speech, len(frames) / FRAME_RATE), options.out / "clip.mp4")
     for file in sorted(options.out.iterdir()):
         _say(f"{file.name}: {file.stat().st_size} bytes")
 
@@ -127,13 +129,14 @@ def faces_picture(faces: dict[str, MeanFace]) -> NDArray[np.uint8]:
 
 def video_frames(faces: dict[str, MeanFace]) -> Iterator[NDArray[np.uint8]]:
     """One mean face changing into the next, RGB uint8, swaying slightly like a living head."""
-    hold, change = round(HOLD_S * FRAME_RATE), round(CHANGE_S * FRAME_RATE)
+    change = round(CHANGE_S * FRAME_RATE)
+    order = list(VIDEO_ORDER)
     shown: list[tuple[Image, NDArray[np.float32]]] = []
-    for place, label in enumerate(VIDEO_ORDER):
+    for place, label in enumerate(order):
         face, colour = faces[label].grey, _rgb(label)
-        shown += [(face, colour)] * hold
-        if place + 1 < len(VIDEO_ORDER):
-            following = VIDEO_ORDER[place + 1]
+        shown += [(face, colour)] * round(VIDEO_ORDER[label] * FRAME_RATE)
+        if place + 1 < len(order):
+            following = order[place + 1]
             for step in range(1, change + 1):
                 part = 0.5 - 0.5 * np.cos(np.pi * step / (change + 1))
                 mixed = (1 - part) * colour + part * _rgb(following)
@@ -150,11 +153,16 @@ def video_frames(faces: dict[str, MeanFace]) -> Iterator[NDArray[np.uint8]]:
 
 def morph(first: Image, second: Image, part: float) -> Image:
     """``part`` of the way from one face to another: both move towards each other and dissolve."""
-    there, back = smooth_flow(first, second, 7.0), smooth_flow(second, first, 7.0)
+    there, back = _even(smooth_flow(first, second, 7.0)), _even(smooth_flow(second, first, 7.0))
     inside = oval(0.9, 1.2)[..., np.newaxis]
     moved = sample(first, back * inside * part), sample(second, there * inside * (1 - part))
     mixed: Image = (1 - part) * moved[0] + part * moved[1]
     return mixed
+
+
+def _even(flow: Image) -> Image:
+    """The flow made the same on both sides, as the mean faces are."""
+    return (flow + flow[:, ::-1] * np.array([-1, 1], np.float32)) / 2
 
 
 def _lay(
@@ -237,6 +245,15 @@ def _with_silence(sentences: list[NDArray[np.int16]]) -> NDArray[np.int16]:
     return np.clip(np.rint(sound), -32768, 32767).astype(np.int16)
 
 
+def _in_quiet(speech: dict[float, NDArray[np.int16]], length_s: float) -> NDArray[np.int16]:
+    """Sentences by their start in seconds, in a faint noise as of a quiet room."""
+    sound = np.random.default_rng(16).normal(0, 4, round(length_s * SAMPLE_RATE))
+    for start_s, sentence in speech.items():
+        start = round(start_s * SAMPLE_RATE)
+        sound[start : start + len(sentence)] += sentence
+    return np.clip(np.rint(sound), -32768, 32767).astype(np.int16)
+
+
 def _sound_frame(sound: NDArray[np.int16]) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(sound[np.newaxis], format="s16", layout="mono")
     frame.sample_rate = SAMPLE_RATE
@@ -254,9 +271,7 @@ def _write_flac(sound: NDArray[np.int16], path: Path) -> None:
 
 
 def _write_video(frames: list[NDArray[np.uint8]], sound: NDArray[np.int16], path: Path) -> None:
-    """H.264 and AAC in MP4; the sound is cut or followed by silence to the length of the frames."""
-    samples = round(len(frames) / FRAME_RATE * SAMPLE_RATE)
-    fitted = np.pad(sound[:samples], (0, max(samples - len(sound), 0)))
+    """H.264 and AAC in MP4."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=FRAME_RATE)
         video.width, video.height = VIDEO_SIZE
@@ -269,7 +284,7 @@ def _write_video(frames: list[NDArray[np.uint8]], sound: NDArray[np.int16], path
             frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        for block in resampler.resample(_sound_frame(fitted)):
+        for block in resampler.resample(_sound_frame(sound)):
             container.mux(audio.encode(block))
         container.mux(audio.encode(None))
 

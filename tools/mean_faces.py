@@ -34,7 +34,7 @@ VOTE_COLUMNS = {
 
 # Votes that a picture needs to be averaged. Taggers seldom agree on fear and disgust: of the
 # pictures with eight votes 78 and 14 are there, and most of that fear hides behind hands.
-LEAST_VOTES = dict.fromkeys(VOTE_COLUMNS, 8) | {"fear": 5, "disgust": 3}
+LEAST_VOTES = dict.fromkeys(VOTE_COLUMNS, 8) | {"fear": 6, "disgust": 3}
 
 HEIGHT, WIDTH = 288, 256
 ENLARGE = 4
