@@ -329,3 +329,13 @@ def _shares(scores: list[Scores]) -> dict[str, float]:
     counts = {name: tops.count(name) for name in dict.fromkeys(tops)}
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
     return {name: _rounded(count / len(tops), 4) for name, count in ordered}
+
+
+def clock(seconds: float, step_s: float = 1.0) -> str:
+    """Time as a player shows it, for example ``1:04`` or ``1:02:30``; tenths for small steps."""
+    tenths = round(seconds * 10)
+    whole, tenth = divmod(tenths, 10) if step_s < 1 else (round(seconds), 0)
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{text}.{tenth}" if step_s < 1 else text

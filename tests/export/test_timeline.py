@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from emoscope.export.palette import emotion_colour
-from emoscope.export.timeline import clock, draw_timeline
-from emoscope.results import Analysis, VoiceEmotion
+from emoscope.export.timeline import draw_timeline
+from emoscope.results import Analysis, VoiceEmotion, clock
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoscope.voice.spans import SAMPLE_RATE, Span, SpanBuilder, SpanRule
+from emoscope.media import SAMPLE_RATE
+from emoscope.voice.spans import Span, SpanBuilder, SpanRule
 
 STEP = 512
 RULE = SpanRule()

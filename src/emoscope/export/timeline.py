@@ -13,7 +13,7 @@ from emoscope.export.canvas import Canvas, Rect
 from emoscope.export.envelope import ENVELOPE_COLUMNS, envelope
 from emoscope.export.glyphs import shortened, text_width
 from emoscope.export.palette import PAPER, QUIET, Rgb, emotion_colour
-from emoscope.results import Analysis, VoiceEmotion
+from emoscope.results import Analysis, VoiceEmotion, clock
 
 __all__ = ["ENVELOPE_COLUMNS", "draw_timeline", "envelope"]
 
@@ -194,13 +194,3 @@ class _Lanes:
             self.canvas.rounded(dot, 6, emotion_colour(label))
             self.canvas.text(x + 20, _LEGEND_Y, label, _TEXT_PX, QUIET)
             x += 20 + text_width(label, _TEXT_PX) + 30
-
-
-def clock(seconds: float, step_s: float = 1.0) -> str:
-    """Time as a player shows it, for example ``1:04`` or ``1:02:30``; tenths for small steps."""
-    tenths = round(seconds * 10)
-    whole, tenth = divmod(tenths, 10) if step_s < 1 else (round(seconds), 0)
-    hours, rest = divmod(whole, 3600)
-    minutes, rest = divmod(rest, 60)
-    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-    return f"{text}.{tenth}" if step_s < 1 else text

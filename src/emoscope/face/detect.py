@@ -85,7 +85,7 @@ class YuNetDetector:
         self, path: Path | None = None, *, min_score: float = 0.6, max_overlap: float = 0.3
     ) -> None:
         file = store.path_of("yunet") if path is None else path
-        self.name = f"yunet@{catalog.find('yunet').version}"
+        self.name = catalog.find("yunet").at_version
         # From bytes: OpenCV opens no path outside of the machine's code page.
         model = np.frombuffer(file.read_bytes(), dtype=np.uint8)
         no_config = np.empty(0, dtype=np.uint8)

@@ -38,7 +38,7 @@ class FaceRecogniser:
         self._session = load(model, role="face", threads=threads)
         metadata = self._session.metadata
         self.labels = metadata.labels
-        self.name = f"{metadata.name}@{metadata.version}"
+        self.name = metadata.at_version
         side = self._session.input_shape("crops")[1]
         assert side is not None, "a session opens only face models of a fixed size"
         self.crop_size = side

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import secrets
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emoscope.errors import ModelIntegrityError
+from emoscope.export.files import atomic_path
 from emoscope.models.metadata import ModelMetadata
 from emoscope.models.session import Session
 from emoscope.training.nets.face import CROP_SIZE, FaceNet
@@ -113,7 +113,8 @@ def write_metadata(path: Path, metadata: ModelMetadata) -> None:
     onnx.helper.set_model_props(model, metadata.to_props())
     data = model.SerializeToString()
     Session(data, threads=1)
-    _replace(path, data)
+    with atomic_path(path) as part:
+        part.write_bytes(data)
 
 
 def _positive(temperature: float) -> float:
@@ -215,7 +216,8 @@ def _write(
             f"{path}: the exported model differs from the network by {difference:.2g}, "
             f"allowed is {TOLERANCE:.0e}"
         )
-    _replace(path, data)
+    with atomic_path(path) as part:
+        part.write_bytes(data)
     return difference
 
 
@@ -232,14 +234,3 @@ def parity(model: nn.Module, session: Session, cases: list[dict[str, NDArray[Any
                 return float("inf")
             worst = max(worst, float(away.max()))
     return worst
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside and swap, so that a kill leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from emoscope.errors import ModelError
+from emoscope.export.files import atomic_path
 
 Batch = dict[str, Tensor]
 
@@ -129,17 +130,17 @@ def fit(
             with torch.inference_mode():
                 record |= measure(average.module)
         _append(run_dir / "curves.jsonl", record)
-        _save(
-            checkpoint,
-            {
-                "schedule": asdict(schedule),
-                "network": network.state_dict(),
-                "average": average.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "rng": torch.get_rng_state(),
-                "epoch": epoch + 1,
-            },
-        )
+        state = {
+            "schedule": asdict(schedule),
+            "network": network.state_dict(),
+            "average": average.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "rng": torch.get_rng_state(),
+            "epoch": epoch + 1,
+        }
+        # A kill leaves the old checkpoint or the new one, whole.
+        with atomic_path(checkpoint) as part:
+            torch.save(state, part)
         if report is not None:
             report(record)
     average.eval()
@@ -192,10 +193,3 @@ def _averaging(decay: float) -> Callable[[Any, Any, Any], None]:
 def _append(path: Path, record: dict[str, Any]) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    """Write beside the old checkpoint and swap, so that a kill leaves a whole one."""
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from emoscope.media import SAMPLE_RATE
+
 WINDOW = 800  # 50 ms: long enough to tell the harmonics of a voice apart
 HOP = 160  # 10 ms
 FFT = 1024

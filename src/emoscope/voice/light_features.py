@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.voice.spans import SAMPLE_RATE
+from emoscope.media import SAMPLE_RATE
 
 Floats = NDArray[np.float32]
 

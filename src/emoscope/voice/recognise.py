@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from emoscope.labels import LabelSet
 from emoscope.models.load import load
+from emoscope.models.metadata import ModelMetadata
 from emoscope.voice.spans import Span
 
 BATCH_SAMPLES = 16_000 * 60  # bounds the memory of one run: a minute of padded sound
@@ -28,6 +29,7 @@ class VoiceRecogniser:
     Attributes:
         labels: what the probabilities stand for, in order.
         name: ``name@version``.
+        metadata: the model's own description.
 
     Raises:
         UnknownModelError, ModelUnavailableError, ModelIntegrityError, ModelError: see
@@ -36,12 +38,13 @@ class VoiceRecogniser:
 
     labels: LabelSet
     name: str
+    metadata: ModelMetadata
 
     def __init__(self, model: str | Path = "emoscope-voice", threads: int | None = None) -> None:
         self._session = load(model, role="voice", threads=threads)
-        metadata = self._session.metadata
+        self.metadata = metadata = self._session.metadata
         self.labels = metadata.labels
-        self.name = f"{metadata.name}@{metadata.version}"
+        self.name = metadata.at_version
 
     def read(
         self, waveforms: Sequence[NDArray[np.float32]]

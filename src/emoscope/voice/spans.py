@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from emoscope.media import SAMPLE_RATE
 
 
 @dataclass(frozen=True)

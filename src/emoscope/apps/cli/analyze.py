@@ -60,13 +60,16 @@ def analyze(
         limits=Limits(max_pixels=round(max_megapixels * 1e6), max_duration_s=max_hours * 3600),
     )
     failed = 0
+    stems: set[str] = set()
     for path, analysis in read_all(analyzer, paths):
         if analysis is None:
             failed += 1
             continue
         show(analysis, as_json=as_json)
         if out_dir is not None:
-            failed += not _export(analysis, out_dir, path, as_json=as_json)
+            failed += not _export(
+                analysis, out_dir, _free_stem(Path(path).stem, stems), as_json=as_json
+            )
     if failed:
         raise typer.Exit(1)
 
@@ -98,19 +101,14 @@ def show(analysis: Analysis, *, as_json: bool) -> None:
     out.print(render(analysis))
 
 
-_used_stems: dict[Path, set[str]] = {}
-
-
-def _export(analysis: Analysis, out_dir: Path, path: str, *, as_json: bool) -> bool:
+def _export(analysis: Analysis, out_dir: Path, stem: str, *, as_json: bool) -> bool:
     """Write the files of one input; whether that went well."""
     from emoscope.apps.cli.render import link
     from emoscope.export import export_all
 
     try:
-        with progress_bar(f"writing {Path(path).name}") as step:
-            written = export_all(
-                analysis, out_dir, stem=_free_stem(out_dir, Path(path).stem), progress=step
-            )
+        with progress_bar(f"writing {stem}") as step:
+            written = export_all(analysis, out_dir, stem=stem, progress=step)
     except MediaError as error:
         complain(str(error))
         return False
@@ -123,9 +121,8 @@ def _export(analysis: Analysis, out_dir: Path, path: str, *, as_json: bool) -> b
     return True
 
 
-def _free_stem(out_dir: Path, stem: str) -> str:
+def _free_stem(stem: str, used: set[str]) -> str:
     """A stem that no other input of this run has: ``talk``, ``talk-2``, ..."""
-    used = _used_stems.setdefault(out_dir, set())
     count, free = 1, stem
     while free.lower() in used:
         count += 1

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from emoscope.apps.cli.console import err, out, progress_bar
 from emoscope.apps.cli.options import Json, Speech
+from emoscope.apps.cli.render import GREY, bar
 from emoscope.labels import COLOURS
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure a model on a corpus.", no_args_is_help=True)
 
-_GREY = "#8A8F98"
-_BAR = 20
 _PAPER, _INK = (255, 255, 255), (11, 83, 148)  # the confusion matrix' shades, from none to all
 
 
@@ -105,7 +104,7 @@ def render(result: Evaluation) -> RenderableType:
     metrics = result.main.metrics
     heading = Text.assemble(
         (f"{result.model} on {result.corpus}, {result.part}", "bold"),
-        (f"\n{result.main.protocol}", _GREY),
+        (f"\n{result.main.protocol}", GREY),
     )
     parts = [
         heading,
@@ -113,7 +112,7 @@ def render(result: Evaluation) -> RenderableType:
         _indent(_classes(metrics)),
         _indent(_confusion(metrics)),
     ]
-    return Group(*parts, "", *(Text(note, style=_GREY) for note in _notes(result)))
+    return Group(*parts, "", *(Text(note, style=GREY) for note in _notes(result)))
 
 
 def _notes(result: Evaluation) -> list[str]:
@@ -146,8 +145,8 @@ def _figure_cells(figure: Figure, *, bold: bool) -> list[Text]:
     return [
         Text(_title(figure), style=style),
         Text(str(m.n)),
-        Text.assemble((f"{m.accuracy:.1%}", style), (f" {_interval(m.accuracy_interval)}", _GREY)),
-        Text.assemble((f"{m.uar:.1%}", style), (f" {_interval(m.uar_interval)}", _GREY)),
+        Text.assemble((f"{m.accuracy:.1%}", style), (f" {_interval(m.accuracy_interval)}", GREY)),
+        Text.assemble((f"{m.uar:.1%}", style), (f" {_interval(m.uar_interval)}", GREY)),
         Text(f"{m.ece:.3f}"),
     ]
 
@@ -156,9 +155,8 @@ def _classes(metrics: Metrics) -> Table:
     table = _table("class", "", "recall", "precision", "n")
     rows = zip(metrics.labels, metrics.recall, metrics.precision, metrics.support, strict=True)
     for name, recall, precision, support in rows:
-        filled = round((recall or 0.0) * _BAR)
-        bar = Text.assemble(("█" * filled, COLOURS[name]), ("░" * (_BAR - filled), _GREY))
-        table.add_row(name, bar, _share(recall), _share(precision), str(support))
+        shown = bar(recall or 0.0, COLOURS[name])
+        table.add_row(name, shown, _share(recall), _share(precision), str(support))
     return table
 
 
@@ -180,7 +178,7 @@ def _shaded(count: int, support: int) -> Text:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style=_GREY)
+    table = Table(box=None, pad_edge=False, header_style=GREY)
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=index > 0)
     return table

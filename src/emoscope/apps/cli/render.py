@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from emoscope.labels import COLOURS
-from emoscope.results import Analysis, FaceEmotion, Scores, VoiceEmotion, mean_scores
+from emoscope.results import Analysis, FaceEmotion, Scores, VoiceEmotion, clock, mean_scores
 
-_BAR = 20
-_GREY = "#8A8F98"
+BAR = 20  # characters
+GREY = "#8A8F98"
 
 
 def render(analysis: Analysis) -> RenderableType:
@@ -34,10 +34,10 @@ def _heading(analysis: Analysis) -> Text:
     if analysis.size_px is not None:
         facts.append("{}×{}".format(*analysis.size_px))
     if analysis.kind != "image":
-        facts.append(clock(analysis.duration_s))
+        facts.append(clock(analysis.duration_s, 0.1))
     models = " · ".join(analysis.models.values())
     return Text.assemble(
-        (analysis.source, "bold"), (f"  {', '.join(facts)}", ""), (f"\n{models}", _GREY)
+        (analysis.source, "bold"), (f"  {', '.join(facts)}", ""), (f"\n{models}", GREY)
     )
 
 
@@ -47,12 +47,12 @@ def _faces(analysis: Analysis) -> RenderableType:
     table = _table("face")
     video = analysis.kind == "video"
     if video:
-        table.add_column("seen", style=_GREY, no_wrap=True, min_width=16)
+        table.add_column("seen", style=GREY, no_wrap=True, min_width=16)
     _score_columns(table, "over time" if video else "then")
     for track_id in analysis.track_ids:
         seen = [face for face in analysis.faces if face.track_id == track_id]
         mean = mean_scores([face.scores for face in seen], [1.0] * len(seen))
-        where = [f"{clock(seen[0].time_s)} to {clock(seen[-1].time_s)}"] if video else []
+        where = [f"{clock(seen[0].time_s, 0.1)} to {clock(seen[-1].time_s, 0.1)}"] if video else []
         table.add_row(str(track_id), *where, *_cells(mean, _changes(seen) if video else None))
     return Padding(table, (0, 0, 0, 2))
 
@@ -75,7 +75,7 @@ def _voice(analysis: Analysis) -> RenderableType:
         if voice is None:
             table.add_row("…")
         else:
-            span = f"{clock(voice.start_s)} to {clock(voice.end_s)}"
+            span = f"{clock(voice.start_s, 0.1)} to {clock(voice.end_s, 0.1)}"
             table.add_row(span, *_cells(voice.scores))
     return Padding(table, (0, 0, 0, 2))
 
@@ -88,41 +88,36 @@ def _first_and_last(voices: tuple[VoiceEmotion, ...], most: int) -> Iterable[Voi
 
 
 def _table(first: str) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=True, header_style=_GREY)
+    table = Table(box=None, pad_edge=False, show_header=True, header_style=GREY)
     table.add_column(first, no_wrap=True, min_width=len(first))
     return table
 
 
 def _score_columns(table: Table, last: str = "then") -> None:
     table.add_column("appears", no_wrap=True, min_width=8)
-    table.add_column("", no_wrap=True, min_width=_BAR)
+    table.add_column("", no_wrap=True, min_width=BAR)
     table.add_column("", justify="right", no_wrap=True, min_width=4)
-    table.add_column(last, style=_GREY)
+    table.add_column(last, style=GREY)
 
 
 def _cells(scores: Scores, note: str | None = None) -> list[Any]:
     """Label, bar, percentage, and what comes next."""
-    colour = COLOURS[scores.best] if scores.top else _GREY
-    filled = round(scores.confidence * _BAR)
-    bar = Text.assemble(("█" * filled, colour), ("░" * (_BAR - filled), _GREY))
+    colour = COLOURS[scores.best] if scores.top else GREY
     label = Text(scores.top or "unsure", style=f"bold {colour}")
     ranked = sorted(zip(scores.probabilities, scores.labels, strict=True), reverse=True)
     first = 1 if scores.top else 0
     rest = ", ".join(f"{name} {p:.0%}" for p, name in ranked[first : first + 2])
-    return [label, bar, f"{scores.confidence:.0%}", note or rest]
+    return [label, bar(scores.confidence, colour), f"{scores.confidence:.0%}", note or rest]
+
+
+def bar(share: float, colour: str) -> Text:
+    """A bar of :data:`BAR` characters, filled to ``share`` within [0, 1]."""
+    filled = round(share * BAR)
+    return Text.assemble(("█" * filled, colour), ("░" * (BAR - filled), GREY))
 
 
 def _plain(text: str) -> RenderableType:
-    return Padding(Text(text, style=_GREY), (0, 0, 0, 2))
-
-
-def clock(seconds: float) -> str:
-    """Seconds as ``m:ss.s``, with hours where there are any."""
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{minutes}:{rest / 10:04.1f}"
-    return f"{hours}:{minutes:02d}:{rest / 10:04.1f}" if hours else text
+    return Padding(Text(text, style=GREY), (0, 0, 0, 2))
 
 
 def link(path: object) -> str:

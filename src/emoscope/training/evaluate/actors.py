@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from emoscope.errors import DatasetError, ModelError
-from emoscope.models.load import load
+from emoscope.models.metadata import ModelMetadata
 from emoscope.training.datasets import speech
 
 
-def unseen_speakers(model: str | Path, corpus: str) -> list[str] | None:
+def unseen_speakers(metadata: ModelMetadata, corpus: str) -> list[str] | None:
     """Speakers of a corpus that the model says it never heard; None where it does not say."""
-    stated = load(model, role="voice").metadata.metrics.get("unseen_speakers")
+    stated = metadata.metrics.get("unseen_speakers")
     found = stated.get(corpus) if isinstance(stated, dict) else None
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return None

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from emoscope.errors import DatasetError
 from emoscope.labels import SHARED, SHARED_LABELS, TO_SHARED, LabelSet
+from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets import speech
 from emoscope.training.evaluate.actors import choose_speakers, unseen_speakers
 from emoscope.training.evaluate.figures import Evaluation, Figure, Progress
 from emoscope.training.metrics import measure
 from emoscope.voice.activity import GateChoice, SpeechGate, load_gate
 from emoscope.voice.recognise import VoiceRecogniser
-from emoscope.voice.spans import SAMPLE_RATE
 
 NEIGHBOURS = 15
 _AT_ONCE = 32
@@ -50,7 +50,7 @@ def evaluate_voice(
     """
     recogniser = VoiceRecogniser(model)
     clips = speech.list_clips(corpus, data_dir)
-    unseen = unseen_speakers(model, corpus)
+    unseen = unseen_speakers(recogniser.metadata, corpus)
     speakers, notes, warnings = choose_speakers(clips, corpus, actors, unseen)
     clips = [clip for clip in clips if clip.speaker in speakers]
     task = _task(recogniser.labels, speech.corpus_labels(corpus))
@@ -61,7 +61,8 @@ def evaluate_voice(
     clips = [clip for clip in clips if clip.label in task.truth]
     if not clips:
         raise DatasetError(f"{data_dir}: none of these clips has a label that the model can answer")
-    extents, native, silent = _read_clips(recogniser, load_gate(gate), clips, progress)
+    speech_gate = load_gate(gate)
+    extents, native, silent = _read_clips(recogniser, speech_gate, clips, progress)
     if silent:
         notes.append(f"In {silent} of {len(clips)} clips the gate heard no speech: read whole.")
     probs = task.answer(native)
@@ -70,7 +71,7 @@ def evaluate_voice(
     part = f"speakers {', '.join(sorted(set(who)))}"
     main = Figure(
         "unseen" if set(who) <= set(unseen or ()) else "chosen",
-        f"{corpus}, {part}; each clip from its first to its last speech ({load_gate(gate).name}), "
+        f"{corpus}, {part}; each clip from its first to its last speech ({speech_gate.name}), "
         f"in one piece; {len(task.names)} classes: {task.text}",
         measure(probs, truth, task.names, who),
     )

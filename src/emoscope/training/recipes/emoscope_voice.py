@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emoscope.labels import VOICE_LABELS
+from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets.speech import Clip, list_clips, read_waveforms
 from emoscope.training.loop import Batch, Schedule, fit
 from emoscope.training.nets.voice import VoiceNet
-from emoscope.voice.features import FIRST_LOW_BIN, LOW_BINS, MELS, SAMPLE_RATE
+from emoscope.voice.features import FIRST_LOW_BIN, LOW_BINS, MELS
 
 BATCH = 32
 VIEW_S = 2.6

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emoscope.media import SAMPLE_RATE
 from emoscope.voice.light_features import STEP, WIDTH, LightFeatures
 from emoscope.voice.light_gate import CONTEXT, STEPS_AFTER, STEPS_BEFORE, stretches
 from emoscope.voice.silero_gate import SileroGate
-from emoscope.voice.spans import SAMPLE_RATE
 
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
