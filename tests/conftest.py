@@ -32,7 +32,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("EMOSCOPE_OFFLINE", "1")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_wav() -> Callable[..., Path]:
     """Builder: ``make_wav(path, waveform, rate=16_000)``, float in [-1, 1] to 16-bit PCM.
 
@@ -276,6 +276,43 @@ def tiny_voice_model() -> Callable[..., Path]:
             "dtype": "float32",
             "shape": ["n", "time"],
             "sample_rate": 16_000,
+        }
+        return _write_tiny_model(path, "voice", stated, nodes, inputs, labels, **described)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_statistics_model() -> Callable[..., Path]:
+    """Factory ``(path, labels=SHARED, width=66, features=..., **metadata) -> path``.
+
+    A voice model on statistics of speech; its label follows the share of voiced frames.
+    """
+    from emoscope.labels import SHARED
+    from emoscope.voice.statistics import FEATURES, NAME
+
+    def build(
+        path: Path,
+        labels: tuple[str, ...] = SHARED,
+        width: int | str = len(FEATURES),
+        features: str = NAME,
+        **described: object,
+    ) -> Path:
+        from onnx import TensorProto, helper, numpy_helper
+
+        column = numpy_helper.from_array(np.array([FEATURES.index("pitch voiced")]), "column")
+        nodes = [
+            helper.make_node("Constant", [], ["column"], value=column),
+            helper.make_node("Gather", ["features", "column"], ["level"], axis=1),
+        ]
+        shape = ["n", width]
+        inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, shape)]
+        stated: dict[str, object] = {
+            "name": "features",
+            "dtype": "float32",
+            "shape": shape,
+            "sample_rate": 16_000,
+            "features": features,
         }
         return _write_tiny_model(path, "voice", stated, nodes, inputs, labels, **described)
 

@@ -58,18 +58,24 @@ COLOURS: Mapping[str, str] = MappingProxyType(
 )
 
 
+def plain_label(name: str) -> str:
+    """The emotion of a label that also names its speaker: ``"YAF/angry"`` is ``"angry"``."""
+    return name.rsplit("/", 1)[-1]
+
+
 @dataclass(frozen=True)
 class LabelSet:
     """The ordered labels of one model or corpus.
 
     Attributes:
-        names: native labels in output order; each must be known to :data:`TO_SHARED`.
+        names: native labels in output order; each, or what follows its last ``/`` (before it
+            stands a speaker), must be known to :data:`TO_SHARED`.
     """
 
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.names if name not in TO_SHARED]
+        unknown = [name for name in self.names if plain_label(name) not in TO_SHARED]
         if unknown:
             raise ValueError(f"unknown labels {unknown}; known are {sorted(TO_SHARED)}")
         if len(set(self.names)) != len(self.names) or not self.names:
@@ -86,7 +92,7 @@ class LabelSet:
         """The ``(n_native, 7)`` 0/1 matrix that maps native to shared probabilities."""
         matrix = np.zeros((len(self.names), len(SHARED)))
         for row, name in enumerate(self.names):
-            target = TO_SHARED[name]
+            target = TO_SHARED[plain_label(name)]
             if target is not None:
                 matrix[row, SHARED.index(target)] = 1.0
         return matrix

@@ -72,6 +72,33 @@ def test_a_voice_model_runs_and_padding_is_no_cue(voice: Path) -> None:
     assert out["probs"].argmax(axis=1).tolist() == [2, 2]
 
 
+def test_a_voice_model_may_run_on_features(tmp_path: Path, tiny_statistics_model: Build) -> None:
+    session = Session(tiny_statistics_model(tmp_path / "voice.onnx"))
+    assert session.input_shape("features") == (None, 66)
+    out = session.run({"features": np.zeros((3, 66), np.float32)})
+    assert out["probs"].shape == (3, 7)
+    with pytest.raises(ValueError, match=r"expected float32 \(\?, 66\), got float32 \(3, 65\)"):
+        session.run({"features": np.zeros((3, 65), np.float32)})
+
+
+def test_features_have_a_fixed_width(tmp_path: Path, tiny_statistics_model: Build) -> None:
+    path = tiny_statistics_model(tmp_path / "voice.onnx", width="any")
+    with pytest.raises(ModelIntegrityError, match=r"'features' must have a fixed width, got"):
+        Session(path)
+
+
+def test_features_and_a_waveform_at_once_are_refused(
+    tmp_path: Path, tiny_statistics_model: Build
+) -> None:
+    def more(model: onnx.ModelProto) -> None:
+        extra = helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["n", "time"])
+        model.graph.input.append(extra)
+
+    path = edit(tiny_statistics_model(tmp_path / "voice.onnx"), more)
+    with pytest.raises(ModelIntegrityError, match=r"the graph has \['features', 'waveform'\]"):
+        Session(path)
+
+
 def test_bytes_and_threads_give_the_same(face: Path) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (3, 24, 24), dtype=np.uint8)
     results = [
@@ -172,7 +199,11 @@ def test_missing_metadata(face: Path) -> None:
     ("key", "value", "message"),
     [
         ("labels", '["happy", "sad"]', "the metadata has 2 labels, the graph 7"),
-        ("role", "voice", r"expected inputs \['lengths', 'waveform'\], the graph has \['crops'\]"),
+        (
+            "role",
+            "voice",
+            r"expected inputs \['lengths', 'waveform'\] or \['features'\], .* \['crops'\]",
+        ),
         ("input", '{"name": "x", "dtype": "uint8", "shape": [1]}', "names the input 'x'"),
         (
             "input",

@@ -18,7 +18,7 @@ _COLUMNS = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_fer() -> Callable[..., Path]:
     """Builder ``(folder, {split: [(label, grey or picture)]}, votes={row: {column: count}})``.
 
@@ -58,7 +58,7 @@ def grey_of() -> Callable[[str], int]:
     return lambda label: round(255 * (SHARED.index(label) + 0.5) / len(SHARED))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_ravdess(make_wav: Callable[..., Path]) -> Callable[..., Path]:
     """Builder ``(folder, {(actor, code): waveform})``: one clip each, codes 1 to 8."""
 

@@ -4,14 +4,16 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from emoscope.errors import DatasetError
 from emoscope.labels import SHARED
-from emoscope.training.datasets import fer2013
+from emoscope.training.datasets import fer2013, ferplus
+from emoscope.training.datasets.corpora import FaceCorpus
 from emoscope.training.evaluate import Evaluation, Figure, evaluate_face
-from emoscope.training.evaluate.faces import vote_winner
+from emoscope.training.evaluate.ferplus import vote_winner
 
 Build = Callable[..., Path]
 
@@ -140,15 +142,40 @@ def test_the_majority_of_the_real_votes_covers_the_published_number(
         content = tar.extractfile(members[table])
         assert content is not None
         (tmp_path / table.name).write_bytes(content.read())
-    votes_of = fer2013._read_votes(tmp_path / table.name)
+    votes_of = dict(ferplus.read_table(tmp_path / table.name))
     found = [votes_of[path.name] for path in members if path.parts[-3:-2] == ("validation",)]
-    corpus = fer2013.FaceCorpus(
+    corpus = FaceCorpus.of(
         np.zeros((len(found), 1, 1), np.uint8),
         np.zeros(len(found), np.int64),
-        np.stack([votes for votes, _ in found]),
-        np.array([tagged for _, tagged in found], np.float32),
         ("",) * len(found),
+        votes=np.stack([votes.counts for votes in found]),
+        tagged=np.array([votes.tagged for votes in found], np.float32),
     )
     winner, most = vote_winner(corpus)
     assert len(corpus) == 3579
     assert int(((winner >= 0) & (most > corpus.tagged / 2)).sum()) == 2854
+
+
+def test_kaggles_table_is_measured_like_the_folders(
+    tmp_path: Path, tiny_face_model: Build, grey_of: Callable[[str], int]
+) -> None:
+    lines = ["emotion,pixels,Usage"]
+    for usage, label in (("Training", "sad"), ("PublicTest", "happy"), ("PublicTest", "sad")):
+        pixels = " ".join([str(grey_of(label))] * 2304)
+        lines.append(f"{SHARED.index(label)},{pixels},{usage}")
+    (tmp_path / "fer2013.csv").write_text("\n".join([*lines, "3,1 2,PublicTest"]))
+    result = evaluate_face(tiny_face_model(tmp_path / "m.onnx"), tmp_path, "validation")
+    assert (result.main.metrics.n, result.main.metrics.accuracy) == (2, 1.0)
+    assert figure(result, "deduplicated").metrics.n == 2  # flat pictures are like none
+    assert any("1 pictures could not be read: fer2013.csv:5" in note for note in result.notes)
+
+
+def test_ferplus_labels_are_not_taken_for_those_of_fer2013(
+    tmp_path: Path, tiny_face_model: Build
+) -> None:
+    folder = tmp_path / "fer" / "FER2013Valid"
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / "a.png"), np.zeros((48, 48), np.uint8))
+    (folder / "label.csv").write_text("a.png,0,10,0,0,0,0,0,0,0,0\n")
+    with pytest.raises(DatasetError, match=r"has FER\+'s labels only"):
+        evaluate_face(tiny_face_model(tmp_path / "m.onnx"), folder.parent, "validation")

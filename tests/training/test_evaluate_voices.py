@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from emoscope.errors import DatasetError, ModelError
 from emoscope.labels import EMODB_LABELS, RAVDESS_LABELS, VOICE_LABELS
+from emoscope.training.datasets.speech import speech_extent
 from emoscope.training.evaluate import Evaluation, Figure, evaluate_voice
 from emoscope.training.evaluate.actors import parse_actors
-from emoscope.training.evaluate.voices import duration_only, speech_of
+from emoscope.training.evaluate.duration import duration_only
 from emoscope.voice.spans import Span
 
 Build = Callable[..., Path]
@@ -41,9 +42,10 @@ class LevelGate:
 
 @pytest.fixture(autouse=True)
 def _gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "emoscope.training.evaluate.voices.load_gate", lambda choice="auto": LevelGate()
-    )
+    for module in ("datasets.speech", "evaluate.voices"):
+        monkeypatch.setattr(
+            f"emoscope.training.{module}.load_gate", lambda choice="auto": LevelGate()
+        )
 
 
 def tone(label: str, seconds: float = 0.4) -> NDArray[np.float64]:
@@ -150,7 +152,7 @@ def test_classes_that_the_corpus_lacks_cannot_be_answered(
 def test_a_clip_without_speech_is_read_whole_and_counted(
     tmp_path: Path, make_ravdess: Build, tiny_voice_model: Build
 ) -> None:
-    data = make_ravdess(tmp_path / "r", {(1, 1): np.zeros(8000), (1, 5): tone("angry")})
+    data = make_ravdess(tmp_path / "r", {(1, 1): np.full(8000, LOUD / 2), (1, 5): tone("angry")})
     result = evaluate_voice(tiny_voice_model(tmp_path / "m.onnx"), "ravdess", data, "all")
     assert result.main.metrics.n == 2
     assert any(note.startswith("In 1 of 2 clips") for note in result.notes)
@@ -160,12 +162,8 @@ def test_speech_is_cut_from_first_to_last() -> None:
     waveform = np.zeros(16_000, np.float32)
     waveform[3200:4800] = 0.5
     waveform[9600:11_200] = 0.5
-    cut, heard = speech_of(waveform, LevelGate())
-    assert heard
-    assert np.array_equal(cut, waveform[3200:11_200])
-    whole, heard = speech_of(np.zeros(1600, np.float32), LevelGate())
-    assert not heard
-    assert len(whole) == 1600
+    assert speech_extent(waveform, LevelGate()) == (3200, 11_200, True)
+    assert speech_extent(np.zeros(1600, np.float32), LevelGate()) == (0, 1600, False)
 
 
 def test_length_alone_tells_when_it_is_a_cue_and_not_otherwise() -> None:

@@ -18,6 +18,8 @@ from emoscope.models.metadata import ModelMetadata  # noqa: E402
 from emoscope.training import export  # noqa: E402
 from emoscope.training.nets.face import VOTE_SHARE, FaceNet  # noqa: E402
 from emoscope.training.nets.voice import VoiceNet  # noqa: E402
+from emoscope.training.recipes.emoscope_face import EmoscopeFace  # noqa: E402
+from emoscope.training.recipes.emoscope_voice import EmoscopeVoice  # noqa: E402
 from emoscope.voice.recognise import VoiceRecogniser  # noqa: E402
 
 HEAT = 1.7
@@ -30,7 +32,7 @@ def described(role: str) -> ModelMetadata:
         version="1",
         role=role,
         labels=SHARED_LABELS if face else VOICE_LABELS,
-        input=export.FACE_INPUT if face else export.VOICE_INPUT,
+        input=(EmoscopeFace() if face else EmoscopeVoice()).input,
         preprocessing="inside",
         calibration={"temperature": HEAT},
         corpus="none",
@@ -104,7 +106,8 @@ def test_a_voice_file_answers_as_its_network(voice: tuple[VoiceNet, Path]) -> No
     assert np.allclose(probs.sum(1), 1, atol=1e-5)
     for row, waveform in zip(probs, waveforms, strict=True):
         with torch.inference_mode():
-            logits, _ = network(torch.from_numpy(waveform)[None], torch.tensor([len(waveform)]))
+            front = network.front(torch.from_numpy(waveform)[None], torch.tensor([len(waveform)]))
+            logits = network.answer(network.embed(*front))
         assert np.abs(row - torch.softmax(logits / HEAT, 1).numpy()).max() < 1e-4
     assert np.ptp(probs, axis=0).max() > 0.01, "one answer to everything would hide a fault"
 
@@ -119,6 +122,25 @@ def test_padding_is_no_cue(voice: tuple[VoiceNet, Path]) -> None:
         padded = np.pad(waveform, ((0, 0), (0, extra)))
         got = session.run({"waveform": padded, "lengths": lengths})
         assert np.abs(got["probs"] - alone["probs"]).max() < 1e-5
+
+
+def test_a_network_that_padding_would_mislead_reads_one_at_a_time(
+    voice: tuple[VoiceNet, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    one = dataclasses.replace(
+        described("voice"), input={**described("voice").input, "shape": [1, "time"]}
+    )
+    export.export_voice(voice[0], HEAT, one, path, one_by_one=True)
+    session = load(path, role="voice")
+    assert session.input_shape("waveform") == (1, None)
+    waveform = np.sin(np.arange(5_000) / 9.0).astype(np.float32)[None]
+    lengths = np.array([5_000], np.int64)
+    both = [
+        found.run({"waveform": waveform, "lengths": lengths})["probs"]
+        for found in (session, load(voice[1], role="voice"))
+    ]
+    assert np.abs(both[0] - both[1]).max() < 1e-5
 
 
 def test_files_are_small_sound_and_say_nothing_of_the_machine(

@@ -44,6 +44,7 @@ def test_figures_agree_with_scikit_learn(seed: int) -> None:
         row = report[str(index)]
         assert got.recall[index] == pytest.approx(row["recall"])
         assert got.precision[index] == pytest.approx(row["precision"])
+        assert got.f1[index] == pytest.approx(row["f1-score"])
         assert got.support[index] == row["support"]
 
 
@@ -58,6 +59,8 @@ def test_absent_classes_are_left_out_and_named() -> None:
     assert got.absent == ("c",)
     assert got.recall[2] is None
     assert got.precision[2] == 0.0
+    assert got.f1[2] is None
+    assert np.mean([got.f1[index] for index in (0, 1, 3)]) == pytest.approx(got.macro_f1)
     assert got.uar == pytest.approx(
         judge.recall_score(truth, answer, labels=[0, 1, 3], average="macro")
     )
@@ -70,6 +73,8 @@ def test_a_class_that_is_never_answered_has_no_precision() -> None:
     got = measure(onehot([0, 0, 1], 0.9), np.array([0, 1, 1]), LABELS)
     assert got.precision == (0.5, 1.0, None, None)
     assert got.recall == (1.0, 0.5, None, None)
+    assert got.f1 == (pytest.approx(2 / 3), pytest.approx(2 / 3), None, None)
+    assert measure(onehot([0, 0], 0.9), np.array([0, 1]), LABELS).f1[1] == 0.0
 
 
 def test_calibration_error_of_cases_made_by_hand() -> None:
@@ -83,6 +88,28 @@ def test_calibration_error_of_cases_made_by_hand() -> None:
     probs = np.concatenate([onehot([0], 0.79), onehot([0], 0.79)])
     assert metrics.calibration_error(probs, np.array([0, 1])) == pytest.approx(0.29)
     assert metrics.calibration_error(np.eye(4)[[0, 1]], np.array([0, 1])) == 0.0
+
+
+def test_reliability_agrees_with_scikit_learn() -> None:
+    judge = pytest.importorskip("sklearn.calibration", reason="scikit-learn is not installed")
+    probs, truth = sample(800, 4, 6, skill=1.5)
+    hit = (probs.argmax(1) == truth).astype(int)
+    shares, means = judge.calibration_curve(hit, probs.max(1), n_bins=10)
+    got = metrics.reliability(probs, truth, bins=10)
+    full = got.count > 0
+    assert got.edges == pytest.approx(np.linspace(0, 1, 11))
+    assert got.hits[full] / got.count[full] == pytest.approx(shares)
+    assert got.confidence[full] / got.count[full] == pytest.approx(means)
+    assert got.count.sum() == 800
+
+
+def test_reliability_counts_each_answer_in_one_bin() -> None:
+    # Bins are (low, high]; 1.0 stands in the last one.
+    probs = np.concatenate([onehot([0], 0.8), np.eye(4)[[0, 1]]])
+    got = metrics.reliability(probs, np.array([0, 0, 0]), bins=5)
+    assert got.count.tolist() == [0, 0, 0, 1, 2]
+    assert got.hits.tolist() == [0, 0, 0, 1, 1]
+    assert got.confidence == pytest.approx([0, 0, 0, 0.8, 2])
 
 
 def test_wilson_interval_agrees_with_scipy() -> None:
@@ -103,6 +130,28 @@ def test_uar_interval_agrees_with_a_plain_bootstrap() -> None:
         drawn.append(metrics.unweighted_average_recall(matrix))
     wanted = np.quantile(drawn, (0.025, 0.975))
     assert metrics.uar_interval(truth, answer, 4) == pytest.approx(wanted, abs=0.01)
+
+
+def test_macro_f1_interval_agrees_with_a_plain_bootstrap() -> None:
+    judge = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    probs, truth = sample(150, 4, 8)
+    answer = probs.argmax(1)
+    rng = np.random.default_rng(1)
+    drawn = []
+    for _ in range(500):
+        index = rng.integers(0, len(truth), len(truth))
+        there = np.unique(truth[index])
+        drawn.append(judge.f1_score(truth[index], answer[index], labels=there, average="macro"))
+    wanted = np.quantile(drawn, (0.025, 0.975))
+    assert measure(probs, truth, LABELS).macro_f1_interval == pytest.approx(wanted, abs=0.02)
+
+
+def test_a_rare_class_counts_only_in_draws_where_it_occurs() -> None:
+    # Two classes are always right; the third, one item, is missed. Without it, F1 is 1.
+    truth = np.repeat([0, 1, 2], [30, 30, 1])
+    got = measure(onehot([*truth[:-1].tolist(), 3], 0.9), truth, LABELS)
+    assert got.macro_f1 == pytest.approx(2 / 3)
+    assert got.macro_f1_interval == (pytest.approx(2 / 3), 1.0)
 
 
 def test_groups_that_differ_widen_the_interval() -> None:
@@ -161,6 +210,7 @@ def test_figures_lie_where_they_must(n: int, classes: int, seed: int) -> None:
     assert 0 <= got.uar_interval[0] <= got.uar_interval[1] <= 1
     assert 0 <= got.uar <= 1
     assert 0 <= got.macro_f1 <= 1
+    assert 0 <= got.macro_f1_interval[0] <= got.macro_f1_interval[1] <= 1
     assert 0 <= got.ece <= 1
     assert got.nll >= 0
     assert sum(map(sum, got.confusion)) == sum(got.support) == got.n == n

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoscope.labels import VOICE_LABELS
+from emoscope.errors import MissingExtraError, ModelIntegrityError
+from emoscope.labels import SHARED, VOICE_LABELS
 from emoscope.voice import recognise
 from emoscope.voice.recognise import VoiceRecogniser, reading_spans
 from emoscope.voice.spans import Span
@@ -55,6 +58,54 @@ def test_nothing_gives_nothing_of_the_right_width(voice: VoiceRecogniser) -> Non
 def test_other_shapes_are_refused(voice: VoiceRecogniser, wrong: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected float32 waveforms"):
         voice.read([wrong])
+
+
+def test_a_model_of_one_waveform_at_a_time_gives_the_same(
+    voice: VoiceRecogniser, tmp_path: Path, tiny_voice_model: Callable[..., Path]
+) -> None:
+    path = tiny_voice_model(tmp_path / "single.onnx")
+    model = onnx.load(path)
+    for node in model.graph.input:
+        node.type.tensor_type.shape.dim[0].dim_value = 1
+    path.write_bytes(model.SerializeToString())
+    rng = np.random.default_rng(2)
+    waveforms = [rng.uniform(-1, 1, n).astype(np.float32) for n in (5_000, 300, 9_000, 1)]
+    single = VoiceRecogniser(path, threads=1)
+    for got, wanted in zip(single.read(waveforms), voice.read(waveforms), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-5)
+    assert single.read([])[0].shape == (0, len(VOICE_LABELS))
+
+
+class TestStatistics:
+    """Models on statistics that are computed outside their graph."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path, tiny_statistics_model: Callable[..., Path]) -> Path:
+        return tiny_statistics_model(tmp_path / "voice.onnx")
+
+    def test_they_are_computed_for_it(self, path: Path) -> None:
+        pytest.importorskip("librosa", reason="librosa is not installed")
+        time = np.arange(8_000) / 16_000
+        tone = np.sin(2 * np.pi * 200 * time).astype(np.float32)
+        hiss = np.random.default_rng(0).standard_normal(8_000).astype(np.float32)
+        probs, embedding = VoiceRecogniser(path, threads=1).read([tone, hiss, tone[:7_000]])
+        # Its label follows the share of voiced frames: all of the tone, nothing of the hiss.
+        assert [SHARED[i] for i in probs.argmax(1)] == [SHARED[-1], SHARED[0], SHARED[-1]]
+        assert embedding.shape == (3, 4)
+
+    def test_unknown_ones_name_the_file(
+        self, tmp_path: Path, tiny_statistics_model: Callable[..., Path]
+    ) -> None:
+        path = tiny_statistics_model(tmp_path / "later.onnx", features="mfcc-pitch-statistics/9")
+        with pytest.raises(ModelIntegrityError, match=r"later\.onnx: the model wants 66 features"):
+            VoiceRecogniser(path, threads=1)
+
+    def test_without_librosa_it_is_refused_at_once(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "librosa", None)
+        with pytest.raises(MissingExtraError, match=r"pip install 'emoscope\[pitch\]'"):
+            VoiceRecogniser(path, threads=1)
 
 
 @given(st.floats(0, 100), st.floats(0.01, 60), st.floats(0.5, 10))

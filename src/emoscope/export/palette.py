@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from emoscope.labels import COLOURS
+from emoscope.labels import COLOURS, plain_label
 
 Rgb = tuple[int, int, int]
 
@@ -26,7 +26,7 @@ def rgb(code: str) -> Rgb:
 @lru_cache
 def emotion_colour(label: str | None) -> Rgb:
     """The colour of a label everywhere; grey for None (unsure) and for labels without one."""
-    code = COLOURS.get(label) if label is not None else None
+    code = COLOURS.get(plain_label(label)) if label is not None else None
     return rgb(code) if code is not None else UNSURE
 
 

@@ -9,7 +9,10 @@ role   inputs                                                      outputs
 face   ``crops`` uint8 (n, size, size), ``size`` fixed             ``probs`` float32 (n, labels),
                                                                    ``embedding`` float32 (n, d)
 voice  ``waveform`` float32 (n, time) at 16 kHz, zero-padded;      the same
-       ``lengths`` int64 (n,) in samples
+       ``lengths`` int64 (n,) in samples. Where the graph fixes
+       n at 1, it takes one waveform at a time, not padded
+voice  ``features`` float32 (n, width), ``width`` fixed: what the  the same
+       metadata's ``input.features`` names, computed outside
 =====  ==========================================================  ===========================
 """
 
@@ -32,9 +35,12 @@ MAX_BYTES = 2 * 1024**3 - 1  # protobuf's own limit for one message
 _LOG_FATAL = 4  # errors reach the caller as exceptions; the runtime need not print them too
 
 _Graph = Mapping[str, tuple[str, int]]  # name -> (dtype, rank)
-_INPUTS: Mapping[str, _Graph] = {
-    "face": {"crops": ("uint8", 3)},
-    "voice": {"waveform": ("float32", 2), "lengths": ("int64", 1)},
+_INPUTS: Mapping[str, tuple[_Graph, ...]] = {  # one of these
+    "face": ({"crops": ("uint8", 3)},),
+    "voice": (
+        {"waveform": ("float32", 2), "lengths": ("int64", 1)},
+        {"features": ("float32", 2)},
+    ),
 }
 _OUTPUTS: _Graph = {"probs": ("float32", 2), "embedding": ("float32", 2)}
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int64)": "int64"}
@@ -117,7 +123,7 @@ class Session:
     def _check_graph(self) -> None:
         role = self.metadata.role
         if role in _INPUTS:
-            _check_tensors("input", self._inputs, _INPUTS[role])
+            _check_tensors("input", self._inputs, self._form(_INPUTS[role]))
             _check_tensors("output", self._outputs, _OUTPUTS)
             width = self._outputs["probs"][1][1]
             if width is not None and width != len(self.metadata.labels):
@@ -131,7 +137,23 @@ class Session:
                     "input 'crops' must have a fixed square size, got "
                     + _shape_text(self._inputs["crops"][1])
                 )
+        if role == "voice" and "features" in self._inputs and not self._inputs["features"][1][1]:
+            raise ModelIntegrityError(
+                "input 'features' must have a fixed width, got "
+                + _shape_text(self._inputs["features"][1])
+            )
         self._check_stated_input()
+
+    def _form(self, forms: tuple[_Graph, ...]) -> _Graph:
+        """The one of ``forms`` that has the graph's inputs."""
+        for form in forms:
+            # A further input would have no value.
+            if set(form) == set(self._inputs):
+                return form
+        expected = " or ".join(str(sorted(form)) for form in forms)
+        raise ModelIntegrityError(
+            f"expected inputs {expected}, the graph has {sorted(self._inputs)}"
+        )
 
     def _check_stated_input(self) -> None:
         stated = self.metadata.input
@@ -202,8 +224,7 @@ def _describe(nodes: Any) -> dict[str, tuple[str, tuple[int | None, ...]]]:
 def _check_tensors(
     kind: str, got: Mapping[str, tuple[str, tuple[int | None, ...]]], want: _Graph
 ) -> None:
-    # Further outputs do no harm; a further input would have no value.
-    if not set(want) <= set(got) or (kind == "input" and set(want) != set(got)):
+    if not set(want) <= set(got):  # further outputs do no harm
         raise ModelIntegrityError(f"expected {kind}s {sorted(want)}, the graph has {sorted(got)}")
     for name, (dtype, rank) in want.items():
         got_dtype, shape = got[name]

@@ -20,59 +20,58 @@ from emoscope.errors import ModelIntegrityError
 from emoscope.export.files import atomic_path
 from emoscope.models.metadata import ModelMetadata
 from emoscope.models.session import Session
-from emoscope.training.nets.face import CROP_SIZE, FaceNet
-from emoscope.training.nets.voice import VoiceNet
 
 OPSET = 18
 TOLERANCE = 1e-4
-FACE_INPUT = {"name": "crops", "dtype": "uint8", "shape": ["n", CROP_SIZE, CROP_SIZE]}
-VOICE_INPUT = {
-    "name": "waveform",
-    "dtype": "float32",
-    "shape": ["n", "time"],
-    "sample_rate": 16_000,
-}
 
 _Case = dict[str, NDArray[Any]]
 
 
-class CalibratedFace(nn.Module):
+class _CalibratedFace(nn.Module):
     """A face network's answer, its temperature built in."""
 
-    def __init__(self, network: FaceNet, temperature: float) -> None:
+    def __init__(self, network: nn.Module, temperature: float) -> None:
         super().__init__()
         self.network = network
         self.temperature = _positive(temperature)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """``crops`` uint8 ``(n, 48, 48)`` to probabilities and embedding."""
-        embedding = self.network.embed(crops)
-        logits = self.network.answer(embedding)
-        return torch.softmax(logits / self.temperature, dim=1), embedding
+        """``crops`` uint8 ``(n, size, size)`` to probabilities and embedding."""
+        embedding = self.network.embed(crops)  # type: ignore[operator]
+        logits = self.network.answer(embedding)  # type: ignore[operator]
+        # mini-XCEPTION answers from a map that stands behind its embedding.
+        size = getattr(self.network, "embedding_size", embedding.shape[1])
+        return torch.softmax(logits / self.temperature, dim=1), embedding[:, :size]
 
 
-class CalibratedVoice(nn.Module):
+class _CalibratedVoice(nn.Module):
     """A voice network with its temperature built in."""
 
-    def __init__(self, network: VoiceNet, temperature: float) -> None:
+    def __init__(self, network: nn.Module, temperature: float) -> None:
         super().__init__()
         self.network = network
         self.temperature = _positive(temperature)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``waveform`` ``(n, time)`` and ``lengths`` ``(n,)`` to probabilities and embedding."""
-        logits, embedding = self.network(waveform, lengths)
+        front = self.network.front(waveform, lengths)  # type: ignore[operator]
+        embedding = self.network.embed(*front)  # type: ignore[operator]
+        logits = self.network.answer(embedding)  # type: ignore[operator]
         return torch.softmax(logits / self.temperature, dim=1), embedding
 
 
-def export_face(network: FaceNet, temperature: float, metadata: ModelMetadata, path: Path) -> float:
+def export_face(
+    network: nn.Module, temperature: float, metadata: ModelMetadata, path: Path, *, size: int = 48
+) -> float:
     """Write a face network as ONNX; nothing is left at ``path`` unless all checks passed.
 
     Args:
-        network: left in evaluation mode.
+        network: has ``embed`` and ``answer`` (:mod:`emoscope.training.face_recipe`); in evaluation
+            mode.
         temperature: its logits are divided by it.
         metadata: stored in the file.
         path: the ``.onnx`` file, replaced as a whole.
+        size: side of the crops in pixels.
 
     Returns:
         The largest difference between the file and the network on random input.
@@ -81,25 +80,37 @@ def export_face(network: FaceNet, temperature: float, metadata: ModelMetadata, p
         ModelIntegrityError: the file does not do what the network does or the metadata says.
         ValueError: the temperature is not positive.
     """
-    model = CalibratedFace(network, temperature).eval()
+    model = _CalibratedFace(network, temperature).eval()
     n = torch.export.Dim("n")
-    graph = _graph(model, _face_case(2), {"crops": {0: n}})
-    return _write(graph, model, metadata, path, [_face_case(n) for n in (1, 2, 5, 33)])
+    graph = _graph(model, _face_case(2, size), {"crops": {0: n}})
+    return _write(graph, model, metadata, path, [_face_case(n, size) for n in (1, 2, 5, 33)])
 
 
 def export_voice(
-    network: VoiceNet, temperature: float, metadata: ModelMetadata, path: Path
+    network: nn.Module,
+    temperature: float,
+    metadata: ModelMetadata,
+    path: Path,
+    *,
+    one_by_one: bool = False,
 ) -> float:
     """Write a voice network as ONNX; as :func:`export_face`.
 
     The graph takes any number of waveforms of any length from one sample on.
+
+    Args:
+        network: has ``front``, ``embed`` and ``answer`` (:mod:`emoscope.training.voice_recipe`).
+        one_by_one: the graph takes one waveform at a time, for networks that padding would mislead.
     """
-    model = CalibratedVoice(network, temperature).eval()
+    model = _CalibratedVoice(network, temperature).eval()
     n, time = torch.export.Dim("n"), torch.export.Dim("time", min=1)
-    graph = _graph(
-        model, _voice_case(9001, 9001, 5000), {"waveform": {0: n, 1: time}, "lengths": {0: n}}
-    )
     cases = [(1,), (159,), (400, 1), (16_001, 161, 8_000), (16_000 * 5, 30_000), (9_000, 9_000, 1)]
+    if one_by_one:
+        graph = _graph(model, _voice_case(9001), {"waveform": {1: time}, "lengths": {}})
+        cases = [(lengths[0],) for lengths in cases]
+    else:
+        free = {"waveform": {0: n, 1: time}, "lengths": {0: n}}
+        graph = _graph(model, _voice_case(9001, 9001, 5000), free)
     return _write(graph, model, metadata, path, [_voice_case(*lengths) for lengths in cases])
 
 
@@ -123,9 +134,9 @@ def _positive(temperature: float) -> float:
     return float(temperature)
 
 
-def _face_case(n: int) -> _Case:
+def _face_case(n: int, size: int) -> _Case:
     rng = np.random.default_rng(n)
-    crops = rng.integers(0, 256, (n, CROP_SIZE, CROP_SIZE), dtype=np.uint8)
+    crops = rng.integers(0, 256, (n, size, size), dtype=np.uint8)
     if n > 1:
         crops[0] = 128  # without any contrast
     return {"crops": crops}
@@ -163,6 +174,12 @@ def _graph(
             optimize=False,
         )
     assert program is not None
+    outputs = {id(value) for value in program.model.graph.outputs}
+    for node in program.model.graph.all_nodes():
+        for value in node.outputs:
+            # The exporter calls what an Embedding gives "embedding", whatever else is called so.
+            if value.name == "embedding" and id(value) not in outputs:
+                value.name = "embedding_inside"
     graph: onnx.ModelProto = program.model_proto
     _forget_origin(graph)
     return graph

@@ -37,10 +37,13 @@ class Metrics:
         uar_interval_by_group: the same by group (speaker), None without groups; with few groups
             it is too narrow.
         macro_f1: mean F1 over the classes that occur.
+        macro_f1_interval: 95%, percentile bootstrap by item.
         ece: expected calibration error of the top probability, 15 equal bins (Guo et al., 2017).
         nll: mean negative log-likelihood of the true class, in nats.
         recall: per class; None where the class does not occur.
         precision: per class; None where the class is never answered.
+        f1: per class, harmonic mean of both, 0 where the class is never answered; None where it
+            does not occur.
         support: items per class.
         confusion: rows are true classes, columns are answers.
     """
@@ -53,10 +56,12 @@ class Metrics:
     uar_interval: Interval
     uar_interval_by_group: Interval | None
     macro_f1: float
+    macro_f1_interval: Interval
     ece: float
     nll: float
     recall: tuple[float | None, ...]
     precision: tuple[float | None, ...]
+    f1: tuple[float | None, ...]
     support: tuple[int, ...]
     confusion: tuple[tuple[int, ...], ...]
 
@@ -78,12 +83,14 @@ class Metrics:
             "uar_interval": list(self.uar_interval),
             "uar_interval_by_group": None if by_group is None else list(by_group),
             "macro_f1": self.macro_f1,
+            "macro_f1_interval": list(self.macro_f1_interval),
             "ece": self.ece,
             "nll": self.nll,
             "labels": list(self.labels),
             "absent": list(self.absent),
             "recall": list(self.recall),
             "precision": list(self.precision),
+            "f1": list(self.f1),
             "support": list(self.support),
             "confusion": [list(row) for row in self.confusion],
         }
@@ -129,10 +136,12 @@ def measure(
         uar_interval=uar_interval(y, answer, len(labels), seed=seed),
         uar_interval_by_group=by_group,
         macro_f1=macro_f1(matrix),
+        macro_f1_interval=macro_f1_interval(matrix, seed=seed),
         ece=calibration_error(p, y),
         nll=negative_log_likelihood(p, y),
         recall=_shares(hits, support),
         precision=_shares(hits, answered),
+        f1=_shares(2 * hits, np.where(support > 0, support + answered, 0)),
         support=tuple(int(count) for count in support),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
     )
@@ -157,6 +166,23 @@ def macro_f1(matrix: NDArray[np.int64]) -> float:
     support, answered = matrix.sum(1), matrix.sum(0)
     occurs = support > 0
     return float((2 * np.diag(matrix)[occurs] / (support + answered)[occurs]).mean())
+
+
+def macro_f1_interval(matrix: NDArray[np.int64], *, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """95% percentile bootstrap interval of macro-F1 by item (Efron, 1979).
+
+    F1 depends on the items only through the confusion matrix ``(classes, classes)``, so that each
+    draw is one multinomial sample of its cells.
+    """
+    classes, n = len(matrix), int(matrix.sum())
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n, matrix.reshape(-1) / n, size=draws).reshape(-1, classes, classes)
+    hits = np.diagonal(drawn, axis1=1, axis2=2)
+    support = drawn.sum(2)
+    f1 = 2 * hits / np.maximum(support + drawn.sum(1), 1)
+    occurs = support > 0
+    low, high = np.quantile((f1 * occurs).sum(1) / occurs.sum(1), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def wilson(hits: int, n: int) -> Interval:
@@ -210,11 +236,46 @@ def calibration_error(
     probabilities: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], bins: int = BINS
 ) -> float:
     """Expected calibration error (Guo et al., 2017): equal bins ``(low, high]`` of the top."""
-    confidence = probabilities.max(1)
+    found = reliability(probabilities, truth, bins)
+    return float(np.abs(found.hits - found.confidence).sum() / len(truth))
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Answers sorted into equal bins ``(low, high]`` of their top probability.
+
+    Attributes:
+        edges: ``(bins + 1,)`` from 0 to 1.
+        count: ``(bins,)`` answers.
+        hits: ``(bins,)`` how many of them are right.
+        confidence: ``(bins,)`` sum of their top probabilities: how many should be right.
+    """
+
+    edges: NDArray[np.float64]
+    count: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+
+
+def reliability(
+    probabilities: NDArray[np.floating[Any]], truth: NDArray[np.integer[Any]], bins: int = BINS
+) -> Reliability:
+    """What a reliability diagram shows (Niculescu-Mizil and Caruana, 2005).
+
+    Args:
+        probabilities: ``(n, k)``, rows sum to 1.
+        truth: ``(n,)`` true classes.
+        bins: how many.
+    """
+    top = probabilities.max(1)
     hit = probabilities.argmax(1) == truth
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gaps = np.bincount(place, weights=hit - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(truth))
+    place = np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
+    return Reliability(
+        edges=np.linspace(0, 1, bins + 1),
+        count=np.bincount(place, minlength=bins),
+        hits=np.bincount(place[hit], minlength=bins),
+        confidence=np.bincount(place, weights=top, minlength=bins).astype(np.float64),
+    )
 
 
 def negative_log_likelihood(

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emoscope.errors import ModelIntegrityError
 from emoscope.labels import LabelSet
 from emoscope.models.load import load
 from emoscope.models.metadata import ModelMetadata
 from emoscope.voice.spans import Span
+from emoscope.voice.statistics import Statistics, statistics_of
 
 BATCH_SAMPLES = 16_000 * 60  # bounds the memory of one run: a minute of padded sound
 LONGEST_READING_S = 5.0
@@ -21,6 +23,9 @@ LONGEST_READING_S = 5.0
 
 class VoiceRecogniser:
     """A voice model, ready to read waveforms.
+
+    Models take waveforms, many padded ones at once or one after another, or statistics that are
+    computed here; which of them, their files say.
 
     Args:
         model: a name from the catalog, an ``.onnx`` file, or a training run's folder.
@@ -33,7 +38,9 @@ class VoiceRecogniser:
 
     Raises:
         UnknownModelError, ModelUnavailableError, ModelIntegrityError, ModelError: see
-            :func:`emoscope.models.load.load`.
+            :func:`emoscope.models.load.load`; also where the model wants features that are not
+            known here.
+        MissingExtraError: a package that computes the model's features is not installed.
     """
 
     labels: LabelSet
@@ -45,6 +52,16 @@ class VoiceRecogniser:
         self.metadata = metadata = self._session.metadata
         self.labels = metadata.labels
         self.name = metadata.at_version
+        self._statistics: Statistics | None = None
+        self._one_by_one = False
+        if metadata.input["name"] == "features":
+            width = self._session.input_shape("features")[1]
+            try:
+                self._statistics = statistics_of(metadata.input.get("features"), width)
+            except ModelIntegrityError as error:
+                raise ModelIntegrityError(f"{self._session.source}: {error}") from error
+        else:
+            self._one_by_one = self._session.input_shape("waveform")[0] is not None
 
     def read(
         self, waveforms: Sequence[NDArray[np.float32]]
@@ -72,28 +89,32 @@ class VoiceRecogniser:
         fed = list(waveforms) or [np.zeros(1, np.float32)]
         # Neighbours in length share a batch, so that little is padded.
         order = sorted(range(len(fed)), key=lambda index: len(fed[index]))
-        parts = [self._run([fed[index] for index in batch]) for batch in _batches(order, fed)]
+        parts = [self._run([fed[index] for index in batch]) for batch in self._batches(order, fed)]
         back = np.argsort(order)
         probs = np.concatenate([part["probs"] for part in parts])[back][: len(waveforms)]
         embedding = np.concatenate([part["embedding"] for part in parts])[back][: len(waveforms)]
         return probs, embedding
 
     def _run(self, waveforms: list[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        if self._statistics is not None:
+            rows = np.stack([self._statistics(waveform) for waveform in waveforms])
+            return self._session.run({"features": rows})
         lengths = np.array([len(waveform) for waveform in waveforms], np.int64)
         padded = np.zeros((len(waveforms), int(lengths.max())), np.float32)
         for row, waveform in enumerate(waveforms):
             padded[row, : len(waveform)] = waveform
         return self._session.run({"waveform": padded, "lengths": lengths})
 
-
-def _batches(order: list[int], fed: list[NDArray[np.float32]]) -> list[list[int]]:
-    """Cut ``order`` (by rising length) so that no padded batch has more than a minute of sound."""
-    batches: list[list[int]] = [[]]
-    for index in order:
-        if batches[-1] and (len(batches[-1]) + 1) * len(fed[index]) > BATCH_SAMPLES:
-            batches.append([])
-        batches[-1].append(index)
-    return batches
+    def _batches(self, order: list[int], fed: list[NDArray[np.float32]]) -> list[list[int]]:
+        """Cut ``order`` (by rising length) so that no padded batch is over a minute of sound."""
+        if self._one_by_one:
+            return [[index] for index in order]
+        batches: list[list[int]] = [[]]
+        for index in order:
+            if batches[-1] and (len(batches[-1]) + 1) * len(fed[index]) > BATCH_SAMPLES:
+                batches.append([])
+            batches[-1].append(index)
+        return batches
 
 
 def reading_spans(span: Span, longest_s: float = LONGEST_READING_S) -> list[Span]:

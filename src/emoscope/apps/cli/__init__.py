@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from emoscope import __version__
-from emoscope.apps.cli import analyze, demo, doctor, evaluate, models
+from emoscope.apps.cli import analyze, comparisons, data, demo, doctor, evaluate, models, train
 from emoscope.apps.cli.console import complain
 from emoscope.errors import EmoscopeError, UnknownModelError
 
@@ -27,7 +27,11 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("train")(train.train)
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+evaluate.app.command("matrix")(comparisons.matrix)
+evaluate.app.command("claims")(comparisons.claims)
 app.add_typer(evaluate.app, name="evaluate")
 
 

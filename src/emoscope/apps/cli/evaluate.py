@@ -16,7 +16,7 @@ from rich.text import Text
 from emoscope.apps.cli.console import err, out, progress_bar
 from emoscope.apps.cli.options import Json, Speech
 from emoscope.apps.cli.render import GREY, bar
-from emoscope.labels import COLOURS
+from emoscope.labels import COLOURS, plain_label
 
 if TYPE_CHECKING:
     from emoscope.training.evaluate import Evaluation, Figure
@@ -39,6 +39,7 @@ class VoiceCorpusName(StrEnum):
     RAVDESS = "ravdess"
     TESS = "tess"
     EMODB = "emodb"
+    CREMAD = "cremad"
 
 
 class Split(StrEnum):
@@ -51,6 +52,11 @@ class Split(StrEnum):
 
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of the corpus.")]
 
+Report = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for the report with its pictures."),
+]
+
 
 @app.command()
 def face(
@@ -58,13 +64,14 @@ def face(
     corpus: Annotated[FaceCorpusName, typer.Option(help="Which corpus.")] = FaceCorpusName.FER2013,
     split: Annotated[Split, typer.Option(help="Which part of it.")] = Split.VALIDATION,
     model: Annotated[str, typer.Option(help="Name, .onnx file or run folder.")] = "emoscope-face",
+    report: Report = None,
     as_json: Json = False,
 ) -> None:
     """Measure a face model."""
     from emoscope.training.evaluate import evaluate_face
 
     with progress_bar(f"{corpus.value} {split.value}") as step:
-        result = evaluate_face(model, data, split.value, step)
+        result = evaluate_face(model, data, split.value, step, report=report)
     _show(result, as_json=as_json)
 
 
@@ -80,19 +87,27 @@ def voice(
     ] = None,
     model: Annotated[str, typer.Option(help="Name, .onnx file or run folder.")] = "emoscope-voice",
     speech: Annotated[Speech, typer.Option(help="How speech is found.")] = Speech.AUTO,
+    report: Report = None,
     as_json: Json = False,
 ) -> None:
     """Measure a voice model."""
     from emoscope.training.evaluate import evaluate_voice
 
     with progress_bar(corpus.value) as step:
-        result = evaluate_voice(model, corpus.value, data, actors, step, gate=speech.value)
+        result = evaluate_voice(
+            model, corpus.value, data, actors, step, gate=speech.value, report=report
+        )
     _show(result, as_json=as_json)
 
 
-def _show(result: Evaluation, *, as_json: bool) -> None:
+def warn(result: Evaluation) -> None:
+    """Why the figures may flatter the model, on standard error."""
     for warning in result.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _show(result: Evaluation, *, as_json: bool) -> None:
+    warn(result)
     if as_json:
         typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
     else:
@@ -155,7 +170,7 @@ def _classes(metrics: Metrics) -> Table:
     table = _table("class", "", "recall", "precision", "n")
     rows = zip(metrics.labels, metrics.recall, metrics.precision, metrics.support, strict=True)
     for name, recall, precision, support in rows:
-        shown = bar(recall or 0.0, COLOURS[name])
+        shown = bar(recall or 0.0, COLOURS[plain_label(name)])
         table.add_row(name, shown, _share(recall), _share(precision), str(support))
     return table
 

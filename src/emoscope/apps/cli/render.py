@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from emoscope.labels import COLOURS
+from emoscope.labels import COLOURS, plain_label
 from emoscope.results import Analysis, FaceEmotion, Scores, VoiceEmotion, clock, mean_scores
 
 BAR = 20  # characters
@@ -102,7 +102,7 @@ def _score_columns(table: Table, last: str = "then") -> None:
 
 def _cells(scores: Scores, note: str | None = None) -> list[Any]:
     """Label, bar, percentage, and what comes next."""
-    colour = COLOURS[scores.best] if scores.top else GREY
+    colour = COLOURS[plain_label(scores.best)] if scores.top else GREY
     label = Text(scores.top or "unsure", style=f"bold {colour}")
     ranked = sorted(zip(scores.probabilities, scores.labels, strict=True), reverse=True)
     first = 1 if scores.top else 0

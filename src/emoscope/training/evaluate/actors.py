@@ -6,7 +6,7 @@ import re
 
 from emoscope.errors import DatasetError, ModelError
 from emoscope.models.metadata import ModelMetadata
-from emoscope.training.datasets import speech
+from emoscope.training.datasets.corpora import Clip
 
 
 def unseen_speakers(metadata: ModelMetadata, corpus: str) -> list[str] | None:
@@ -19,7 +19,7 @@ def unseen_speakers(metadata: ModelMetadata, corpus: str) -> list[str] | None:
 
 
 def choose_speakers(
-    clips: list[speech.Clip], corpus: str, actors: str | None, unseen: list[str] | None
+    clips: list[Clip], corpus: str, actors: str | None, unseen: list[str] | None
 ) -> tuple[set[str], list[str], list[str]]:
     """Speakers to read, notes and warnings."""
     known = {clip.speaker for clip in clips}

@@ -116,10 +116,10 @@ class VoiceNet(nn.Module):
         self.merge = nn.Linear(widths[3] * features.BANDS // 16, hidden)
         self.attention = nn.Sequential(nn.Linear(hidden, 64), nn.Tanh(), nn.Linear(64, 4))
         self.dropout = nn.Dropout(dropout)
-        self.embed = nn.Linear(hidden * 6, hidden)
+        self.squeeze = nn.Linear(hidden * 6, hidden)
         self.head = nn.Linear(hidden, labels)
 
-    def encode(self, mel: Tensor, mask: Tensor) -> Tensor:
+    def embed(self, mel: Tensor, mask: Tensor) -> Tensor:
         """Log spectrum ``(n, 128, frames)`` to frames' embeddings pooled to ``(n, hidden)``."""
         views = torch.stack([mel, without_timbre(mel, mask)], dim=1)
         x = F.relu(self.stem_norm(self.stem(views)))
@@ -137,9 +137,9 @@ class VoiceNet(nn.Module):
         mean = (frames * kept).sum(1) / count
         spread = (((frames - mean[:, None]) * kept).square().sum(1) / count + 1e-4).sqrt()
         pooled = torch.cat([attended.flatten(1), peak, spread], dim=1)
-        return F.relu(self.embed(self.dropout(pooled)))
+        return F.relu(self.squeeze(self.dropout(pooled)))
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``(n, labels)`` and embedding ``(n, hidden)``."""
-        embedding = self.encode(*self.front(waveform, lengths))
-        return self.head(self.dropout(embedding)), embedding
+    def answer(self, embedding: Tensor) -> Tensor:
+        """Embeddings to logits ``(n, labels)``."""
+        logits: Tensor = self.head(self.dropout(embedding))
+        return logits

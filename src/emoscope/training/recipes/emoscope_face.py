@@ -1,26 +1,18 @@
-"""Train ``emoscope-face`` on FER2013: ``python -m emoscope.training.recipes.emoscope_face``.
-
-Training pictures that also stand in the validation pictures, as they are or nearly, are left out.
-A twentieth of the training pictures is held back; the temperature is fitted on it. The validation
-pictures are only ever reported, never used to choose.
-"""
+"""``emoscope-face``: our face model, FER2013's labels and FER+'s votes on one trunk."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emoscope.training.datasets import fer2013
-from emoscope.training.loop import Batch, Schedule, fit, load_average
+from emoscope.training.face_recipe import FaceRecipe
+from emoscope.training.loop import Batch, Schedule
 from emoscope.training.nets.face import CROP_SIZE, FaceNet
+from emoscope.training.recipe import Settings
 
-BATCH = 128
 # Trained on smaller views than it reads in use: cheaper, and better at the larger size
 # (Touvron et al., 2019).
 VIEW = 40
@@ -28,22 +20,42 @@ VOTE_WEIGHT = 0.5
 SMOOTHING = 0.1
 
 
-def split_held(corpus: fer2013.FaceCorpus, share: float = 0.05, seed: int = 7) -> np.ndarray:
-    """Mask ``(n,)`` of the pictures held back for calibration."""
-    order = np.random.default_rng(seed).permutation(len(corpus))
-    held = np.zeros(len(corpus), bool)
-    held[order[: int(share * len(corpus))]] = True
-    return held
+class EmoscopeFace(FaceRecipe):
+    """A small residual network with squeeze-and-excitation; the model that ships.
 
+    Two heads learn FER2013's label (Goodfellow et al., 2013) and the distribution of FER+'s votes
+    (Barsoum et al., 2016); the answer is a weighted mean of both.
+    """
 
-def training_parts(data_dir: Path) -> tuple[fer2013.FaceCorpus, fer2013.FaceCorpus]:
-    """The pictures to learn from and those held back, without duplicates between any two parts."""
-    corpus = fer2013.load(data_dir, "train")
-    reported = fer2013.load(data_dir, "validation")
-    corpus = corpus.take(~fer2013.near_duplicates(corpus.crops, reported.crops))
-    held = split_held(corpus)
-    calibration, rest = corpus.take(held), corpus.take(~held)
-    return rest.take(~fer2013.near_duplicates(rest.crops, calibration.crops)), calibration
+    name = "emoscope-face"
+    summary = "our default: 48×48, residual with squeeze-excitation, FER+ votes beside the label"
+    preprocessing = "inside the graph: each grey crop is brought to mean 0 and deviation 1"
+    size = CROP_SIZE
+    schedule = Schedule(
+        epochs=30,
+        batch_size=128,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        warmup=0.1,
+        average=0.998,
+    )
+
+    def network(self, classes: int, settings: Settings) -> nn.Module:
+        return FaceNet(labels=classes)
+
+    def augment(self, crops: Tensor, generator: torch.Generator) -> Tensor:
+        return augment(crops, VIEW, generator)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Smoothed cross-entropy of the label, and of the votes where people saw a face."""
+        labels, votes, _ = network(batch["crops"])
+        loss = F.cross_entropy(labels, batch["label"], label_smoothing=SMOOTHING)
+        share = batch["votes"]
+        counted = share.sum(1) > 0
+        if counted.any():
+            target = share[counted] / share[counted].sum(1, keepdim=True)
+            loss = loss + VOTE_WEIGHT * F.cross_entropy(votes[counted], target)
+        return loss
 
 
 def augment(crops: Tensor, view: int, generator: torch.Generator) -> Tensor:
@@ -90,100 +102,3 @@ def _erase(x: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
     )
     inside &= chosen[:, None, None]
     return torch.where(inside[:, None], x.mean((2, 3), keepdim=True), x)
-
-
-def loss_of(network: nn.Module, batch: Batch) -> Tensor:
-    """Smoothed cross-entropy of the label, and of the vote distribution where people saw a face."""
-    labels, votes, _ = network(batch["crops"])
-    loss = F.cross_entropy(labels, batch["label"], label_smoothing=SMOOTHING)
-    share = batch["votes"]
-    counted = share.sum(1) > 0
-    if counted.any():
-        target = share[counted] / share[counted].sum(1, keepdim=True)
-        loss = loss + VOTE_WEIGHT * F.cross_entropy(votes[counted], target)
-    return loss
-
-
-def train(
-    data_dir: Path,
-    run_dir: Path,
-    schedule: Schedule,
-    *,
-    start: Path | None = None,
-    compiled: bool = False,
-    verbose: bool = True,
-) -> FaceNet:
-    """Train (or go on training) in ``run_dir``; returns the averaged network.
-
-    Args:
-        start: a finished run whose averaged weights are the start: a warm restart (Loshchilov and
-            Hutter, 2017).
-    """
-    learn, held = training_parts(data_dir)
-    crops = torch.from_numpy(learn.crops)
-    labels = torch.from_numpy(learn.labels)
-    votes = torch.from_numpy(learn.votes)
-    held_crops, held_labels = torch.from_numpy(held.crops), torch.from_numpy(held.labels)
-
-    def batches(epoch: int) -> Iterator[Batch]:
-        generator = torch.Generator().manual_seed(schedule.seed * 1000 + epoch)
-        order = torch.randperm(len(crops), generator=generator)
-        for index in torch.split(order, BATCH)[: len(order) // BATCH]:
-            yield {
-                "crops": augment(crops[index], VIEW, generator),
-                "label": labels[index],
-                "votes": votes[index],
-            }
-
-    def measure(network: nn.Module) -> dict[str, float]:
-        assert isinstance(network, FaceNet)
-        parts = torch.split(held_crops, 256)
-        logits = torch.cat([network.answer(network.embed(part)) for part in parts])
-        return {"held_accuracy": float((logits.argmax(1) == held_labels).float().mean())}
-
-    torch.manual_seed(schedule.seed)
-    network = FaceNet()
-    if start is not None:
-        load_average(network, start)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    result = fit(
-        network,
-        batches,
-        len(crops) // BATCH,
-        loss_of,
-        schedule,
-        run_dir,
-        compiled=compiled,
-        measure=measure,
-        report=(lambda record: print(record, flush=True)) if verbose else None,  # noqa: T201
-    )
-    assert isinstance(result, FaceNet)
-    return result
-
-
-def main() -> None:
-    """Command line of the recipe."""
-    import argparse
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of FER2013")
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
-    parser.add_argument("--start", type=Path, help="finished run whose weights to go on from")
-    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--compile", action="store_true", help="fuse with torch.compile")
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    train(
-        arguments.data,
-        arguments.out,
-        Schedule(epochs=arguments.epochs, learning_rate=arguments.rate),
-        start=arguments.start,
-        compiled=arguments.compile,
-    )
-
-
-if __name__ == "__main__":
-    main()

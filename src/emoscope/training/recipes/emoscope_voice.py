@@ -1,14 +1,6 @@
-"""Train ``emoscope-voice``: ``python -m emoscope.training.recipes.emoscope_voice``.
-
-Speakers are kept apart: the ones that are reported (and the ones the temperature is fitted on) are
-never heard in training. *Calm* exists only in RAVDESS: for the other corpora a neutral clip may be
-called either, so that *calm* does not become the name of a corpus.
-"""
+"""``emoscope-voice``: our voice model, on all corpora of acted speech there are here."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,12 +10,14 @@ from torch.nn import functional as F
 
 from emoscope.labels import VOICE_LABELS
 from emoscope.media import SAMPLE_RATE
-from emoscope.training.datasets.speech import Clip, list_clips, read_waveforms
-from emoscope.training.loop import Batch, Schedule, fit
+from emoscope.training.datasets.corpora import SpeechCorpus
+from emoscope.training.loop import Batch, Schedule
 from emoscope.training.nets.voice import VoiceNet
+from emoscope.training.recipe import Settings
+from emoscope.training.splits import Fold
+from emoscope.training.voice_recipe import VoiceRecipe, front_batch, pad
 from emoscope.voice.features import FIRST_LOW_BIN, LOW_BINS, MELS
 
-BATCH = 32
 VIEW_S = 2.6
 SMOOTHING = 0.1
 # TESS is one text read 200 times by one voice: a sample of it each epoch is enough.
@@ -32,38 +26,113 @@ TESS_PER_EPOCH = 250
 # Reported: four RAVDESS actors, two EMO-DB speakers, the younger TESS voice.
 TEST_SPEAKERS = {"ravdess": ("17", "18", "19", "20"), "emodb": ("12", "14"), "tess": ("YAF",)}
 # The temperature is fitted on these.
-HELD_SPEAKERS = {"ravdess": ("15", "16"), "emodb": (), "tess": ()}
+HELD_SPEAKERS = {"ravdess": ("15", "16")}
 
 
-def speakers_part(clips: list[Clip], part: str) -> list[Clip]:
-    """The clips of one part: ``train``, ``held`` or ``test``; *boredom* is left out of training."""
-    test = [c for c in clips if c.speaker in TEST_SPEAKERS[c.corpus]]
-    held = [c for c in clips if c.speaker in HELD_SPEAKERS[c.corpus]]
-    if part == "test":
-        return test
-    if part == "held":
-        return held
-    taken = set(test) | set(held)
-    return [c for c in clips if c not in taken and c.label in VOICE_LABELS.names]
+class EmoscopeVoice(VoiceRecipe):
+    """A residual network on a log spectrum that pools under a mask; the model that ships.
+
+    *Calm* exists only in RAVDESS: for the other corpora a neutral clip may be called either, so
+    that *calm* does not become the name of a corpus. *Boredom*, which only EMO-DB has, is left out.
+    """
+
+    name = "emoscope-voice"
+    summary = "our default: log spectrum inside the graph, residual convolutions, masked pooling"
+    corpora = ("ravdess", "tess", "emodb")
+    protocol = "own"
+    preprocessing = (
+        "inside the graph: log spectrum (64 mel bands, 64 low bins; 50 ms every 10 ms) relative to "
+        "the loudest frame, pooled under the mask of lengths"
+    )
+    schedule = Schedule(
+        epochs=40,
+        batch_size=32,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        warmup=0.1,
+        average=0.998,
+    )
+
+    def network(self, classes: int, settings: Settings) -> nn.Module:
+        return VoiceNet(labels=classes)
+
+    def prepare(self, items: SpeechCorpus) -> SpeechCorpus:
+        kept = np.array([clip.label in VOICE_LABELS.names for clip in items.clips], bool)
+        items = items.take(kept)
+        return items.relabel([clip.label for clip in items.clips])
+
+    def own_split(self, items: SpeechCorpus) -> list[Fold]:
+        """No speaker in two parts; the same ones reported for every version."""
+        part = np.array([_part(clip.corpus, clip.speaker) for clip in items.clips])
+        learn, held, test = (np.flatnonzero(part == name) for name in ("learn", "held", "test"))
+        told = "; ".join(
+            f"{name} {', '.join(who)}"
+            for name, who in TEST_SPEAKERS.items()
+            if any(clip.corpus == name for clip in items.clips)
+        )
+        return [Fold("", learn, held, test, f"speakers never heard in training: {told}")]
+
+    def order(self, items: SpeechCorpus, rng: np.random.Generator) -> NDArray[np.int64]:
+        tess = np.array([clip.corpus == "tess" for clip in items.clips], bool)
+        if tess.all():
+            return rng.permutation(len(items))
+        some = rng.permutation(np.flatnonzero(tess))[:TESS_PER_EPOCH]
+        return rng.permutation(np.concatenate([np.flatnonzero(~tess), some]))
+
+    def augment(
+        self, items: SpeechCorpus, index: int, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        start, end = items.extents[index].tolist()
+        return vary(items.waveforms[index], start, end, rng)
+
+    def batch(
+        self,
+        front: nn.Module,
+        items: SpeechCorpus,
+        index: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> Batch:
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        views = [self.augment(items, int(i), rng) for i in index]
+        with torch.no_grad():
+            mel, mask = front(*pad(views))
+        right, weight = targets(items.take(index))
+        made = mix(
+            {"mel": warp_bands(mel, generator), "mask": mask, "right": right, "weight": weight},
+            generator,
+        )
+        mel, mask = mask_bands(made.pop("mel"), generator), made.pop("mask")
+        return front_batch((mel, mask)) | made
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Smoothed cross-entropy over the answers that count as right, rare classes weighted up."""
+        logits = network.answer(network.embed(batch["front0"], batch["front1"]))  # type: ignore[operator]
+        log_p = F.log_softmax(logits.float(), dim=1)
+        loss = batch["share"] * _one_loss(log_p, batch["right"], batch["weight"])
+        loss = loss + (1 - batch["share"]) * _one_loss(log_p, batch["other"], batch["other_weight"])
+        return loss.mean()
 
 
-def speech_extent(waveform: NDArray[np.float32]) -> tuple[int, int]:
-    """First and last sample within 35 dB of the loudest 20 ms."""
-    frames = len(waveform) // 320
-    if frames == 0:
-        return 0, len(waveform)
-    energy = np.square(waveform[: frames * 320].reshape(frames, 320)).mean(1)
-    loud = np.flatnonzero(energy >= energy.max() * 10**-3.5)
-    return int(loud[0]) * 320, (int(loud[-1]) + 1) * 320
+def _part(corpus: str, speaker: str) -> str:
+    if speaker in TEST_SPEAKERS.get(corpus, ()):
+        return "test"
+    return "held" if speaker in HELD_SPEAKERS.get(corpus, ()) else "learn"
 
 
-def augment(waveform: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def vary(
+    waveform: NDArray[np.float32], start: int, end: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """A random view: speed ±16%, cut about the speech, band emphasis, noise at 12 to 45 dB.
+
+    Args:
+        waveform: ``(time,)`` at 16 kHz.
+        start: first sample of the speech.
+        end: behind its last sample.
+        rng: of the view.
 
     Returns:
         at most ``VIEW_S`` seconds.
     """
-    start, end = speech_extent(waveform)
     start = max(0, start - int(rng.uniform(0, 0.3) * SAMPLE_RATE))
     end = min(len(waveform), end + int(rng.uniform(0, 0.3) * SAMPLE_RATE))
     x = waveform[start:end]
@@ -86,22 +155,12 @@ def mask_bands(mel: Tensor, generator: torch.Generator) -> Tensor:
     """SpecAugment (Park et al., 2019): zero two stretches of bands and two of time, in place."""
     n, bands, frames = mel.shape
     for row in range(n):
-        for axis, size, widest in ((0, bands, 16), (1, frames, 24)):
+        for axis, size, widest in ((0, bands, min(16, bands)), (1, frames, min(24, frames))):
             for _ in range(2):
                 width = int(torch.randint(0, widest, (1,), generator=generator))
                 first = int(torch.randint(0, size - width, (1,), generator=generator))
                 mel[row].narrow(axis, first, width).zero_()
     return mel
-
-
-def loss_of(network: nn.Module, batch: Batch) -> Tensor:
-    """Smoothed cross-entropy over the answers that count as right, rare classes weighted up."""
-    assert isinstance(network, VoiceNet)
-    embedding = network.encode(batch["mel"], batch["mask"])
-    log_p = F.log_softmax(network.head(network.dropout(embedding)), dim=1)
-    loss = batch["share"] * _one_loss(log_p, batch["right"], batch["weight"])
-    loss = loss + (1 - batch["share"]) * _one_loss(log_p, batch["other"], batch["other_weight"])
-    return loss.mean()
 
 
 def _one_loss(log_p: Tensor, right: Tensor, weight: Tensor) -> Tensor:
@@ -151,103 +210,15 @@ def mix(batch: Batch, generator: torch.Generator) -> Batch:
     }
 
 
-def targets(clips: list[Clip]) -> tuple[Tensor, Tensor]:
-    """Per clip the answers that count as right ``(n, 8)`` and its weight ``(n,)``."""
-    right = torch.zeros(len(clips), len(VOICE_LABELS))
-    weight = torch.ones(len(clips))
-    for row, clip in enumerate(clips):
-        right[row, VOICE_LABELS.index(clip.label)] = 1.0
-        if clip.corpus != "ravdess" and clip.label == "neutral":
-            right[row, VOICE_LABELS.index("calm")] = 1.0
+def targets(items: SpeechCorpus) -> tuple[Tensor, Tensor]:
+    """Per clip the answers that count as right ``(n, classes)`` and its weight ``(n,)``."""
+    labels = items.label_set
+    right = torch.zeros(len(items), len(labels))
+    weight = torch.ones(len(items))
+    for row, clip in enumerate(items.clips):
+        right[row, labels.index(clip.label)] = 1.0
+        if clip.corpus != "ravdess" and clip.label == "neutral" and "calm" in labels.names:
+            right[row, labels.index("calm")] = 1.0
         if clip.corpus == "ravdess" and clip.label == "neutral":
             weight[row] = 2.0  # RAVDESS has half as many of them
     return right, weight
-
-
-def train(
-    clips: list[Clip], run_dir: Path, schedule: Schedule, *, verbose: bool = True
-) -> VoiceNet:
-    """Train (or go on training) in ``run_dir`` on the training part of ``clips``."""
-    learn, held = speakers_part(clips, "train"), speakers_part(clips, "held")
-    waveforms, held_waveforms = read_waveforms(learn), read_waveforms(held)
-    right, weight = targets(learn)
-    tess = np.array([clip.corpus == "tess" for clip in learn])
-    always, sometimes = np.flatnonzero(~tess), np.flatnonzero(tess)
-    per_epoch = len(always) + min(TESS_PER_EPOCH, len(sometimes))
-    torch.manual_seed(schedule.seed)
-    network = VoiceNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def batches(epoch: int) -> Iterator[Batch]:
-        rng = np.random.default_rng([schedule.seed, epoch])
-        generator = torch.Generator().manual_seed(schedule.seed * 1000 + epoch)
-        some = rng.permutation(sometimes)[:TESS_PER_EPOCH]
-        order = rng.permutation(np.concatenate([always, some]))
-        for first in range(0, per_epoch - BATCH + 1, BATCH):
-            index = order[first : first + BATCH]
-            waveform, lengths = pad([augment(waveforms[i], rng) for i in index])
-            with torch.no_grad():
-                mel, mask = network.front(waveform, lengths)
-            batch = {"mel": warp_bands(mel, generator), "mask": mask}
-            batch |= {"right": right[index], "weight": weight[index]}
-            batch = mix(batch, generator)
-            batch["mel"] = mask_bands(batch["mel"], generator)
-            yield batch
-
-    def measure(averaged: nn.Module) -> dict[str, float]:
-        answers = [_answer(averaged, w) for w in held_waveforms]
-        hits = [VOICE_LABELS.names[a] == c.label for a, c in zip(answers, held, strict=True)]
-        return {"held_accuracy": float(np.mean(hits))} if hits else {}
-
-    result = fit(
-        network,
-        batches,
-        per_epoch // BATCH,
-        loss_of,
-        schedule,
-        run_dir,
-        measure=measure,
-        report=(lambda record: print(record, flush=True)) if verbose else None,  # noqa: T201
-    )
-    assert isinstance(result, VoiceNet)
-    return result
-
-
-def pad(waveforms: list[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
-    """Zero-padded ``(n, time)`` and lengths ``(n,)``."""
-    lengths = torch.tensor([len(w) for w in waveforms])
-    padded = torch.zeros(len(waveforms), int(lengths.max()))
-    for row, waveform in enumerate(waveforms):
-        padded[row, : len(waveform)] = torch.from_numpy(waveform)
-    return padded, lengths
-
-
-def _answer(network: nn.Module, waveform: NDArray[np.float32]) -> int:
-    start, end = speech_extent(waveform)
-    logits, _ = network(*pad([waveform[start:end]]))
-    return int(logits.argmax())
-
-
-def main() -> None:
-    """Command line of the recipe."""
-    import argparse
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ravdess", type=Path, required=True)
-    parser.add_argument("--tess", type=Path, required=True)
-    parser.add_argument("--emodb", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    clips = [
-        c
-        for name in ("ravdess", "tess", "emodb")
-        for c in list_clips(name, getattr(arguments, name))
-    ]
-    train(clips, arguments.out, Schedule(epochs=arguments.epochs, learning_rate=2e-3))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from emoscope.labels import EMODB_LABELS, RAVDESS_LABELS, SHARED, VOICE_LABELS  # noqa: E402
+from emoscope.training.datasets.corpora import (  # noqa: E402
+    Clip,
+    SpeechCorpus,
+    label_set_of,
+)
+from emoscope.training.nets.voice import VoiceNet  # noqa: E402
+from emoscope.training.recipes import emoscope_face, emoscope_voice  # noqa: E402
+from emoscope.training.recipes.emoscope_voice import EmoscopeVoice  # noqa: E402
+
+
+def corpus() -> SpeechCorpus:
+    made = [
+        *(("ravdess", f"{n:02d}", name) for n in range(1, 25) for name in RAVDESS_LABELS.names),
+        *(("emodb", f"{n:02d}", name) for n in range(3, 17) for name in EMODB_LABELS.names),
+        *(("tess", who, name) for who in ("OAF", "YAF") for name in SHARED),
+    ]
+    clips = tuple(Clip(Path(f"{c}-{s}-{name}.wav"), c, s, name) for c, s, name in made)
+    silence = (np.zeros(800, np.float32),) * len(clips)
+    extents = np.tile(np.array([0, 800]), (len(clips), 1))
+    return SpeechCorpus(clips, silence, extents, label_set_of([c.label for c in clips]))
+
+
+def test_no_speaker_is_in_two_parts() -> None:
+    recipe = EmoscopeVoice()
+    items = recipe.prepare(corpus())
+    (fold,) = recipe.own_split(items)
+    parts = [set(items.take(part).speakers) for part in (fold.learn, fold.held, fold.test)]
+    assert all(parts)
+    assert not parts[0] & parts[1]
+    assert not parts[0] & parts[2]
+    assert not parts[1] & parts[2]
+    assert set.union(*parts) == set(corpus().speakers)
+    assert len(fold.learn) + len(fold.held) + len(fold.test) == len(items)
+
+
+def test_the_voice_model_answers_with_the_shared_seven_and_calm() -> None:
+    assert EmoscopeVoice().prepare(corpus()).label_set == VOICE_LABELS
+
+
+def test_neutral_may_be_called_calm_where_nobody_says_calm() -> None:
+    items = EmoscopeVoice().prepare(corpus())
+    right, weight = emoscope_voice.targets(items)
+    calm = VOICE_LABELS.index("calm")
+    for clip, row, heavy in zip(items.clips, right, weight, strict=True):
+        assert row[VOICE_LABELS.index(clip.label)] == 1
+        both = clip.label == "neutral" and clip.corpus != "ravdess"
+        assert row.sum() == (2 if both else 1)
+        assert (row[calm] == 1) == (both or clip.label == "calm")
+        assert heavy == (2 if clip.corpus == "ravdess" and clip.label == "neutral" else 1)
+
+
+def test_an_epoch_has_but_some_of_tess() -> None:
+    few = EmoscopeVoice().prepare(corpus())
+    tess = np.array([clip.corpus == "tess" for clip in few.clips])
+    many = few.take(np.concatenate([np.flatnonzero(~tess), np.repeat(np.flatnonzero(tess), 50)]))
+    order = EmoscopeVoice().order(many, np.random.default_rng(0))
+    drawn = [many.clips[index].corpus for index in order]
+    assert drawn.count("tess") == emoscope_voice.TESS_PER_EPOCH
+    assert len(set(order.tolist())) == len(order)
+    only = many.take(np.array([clip.corpus == "tess" for clip in many.clips]))
+    assert len(EmoscopeVoice().order(only, np.random.default_rng(0))) == len(only)
+
+
+def test_a_batch_of_voices_is_whole_and_repeats() -> None:
+    rng = np.random.default_rng(0)
+    items = EmoscopeVoice().prepare(corpus()).take(np.arange(6))
+    loud = tuple((rng.standard_normal(n) * 0.1).astype(np.float32) for n in (800, 1600, 9000) * 2)
+    ends = np.array([[0, len(w)] for w in loud])
+    items = SpeechCorpus(items.clips, loud, ends, items.label_set)
+    front = VoiceNet().front
+    made = [
+        EmoscopeVoice().batch(front, items, np.arange(6), np.random.default_rng(3))
+        for _ in range(2)
+    ]
+    assert all(torch.isfinite(value).all() for value in made[0].values())
+    assert all(torch.equal(made[0][key], made[1][key]) for key in made[0])
+    loss = EmoscopeVoice().loss(VoiceNet(), made[0])
+    assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("samples", [1600, 16_000, 80_000])
+def test_voice_views_stay_finite_and_short(samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    speech = (rng.standard_normal(samples) * 0.1).astype(np.float32)
+    for _ in range(20):
+        view = emoscope_voice.vary(speech, 0, len(speech), rng)
+        assert view.dtype == np.float32
+        assert 0 < len(view) <= emoscope_voice.VIEW_S * 16_000
+        assert np.isfinite(view).all()
+
+
+def test_bands_are_masked_and_the_rest_stays() -> None:
+    mel = torch.ones(5, 64, 200)
+    masked = emoscope_voice.mask_bands(mel.clone(), torch.Generator().manual_seed(0))
+    assert masked.shape == mel.shape
+    assert set(masked.unique().tolist()) == {0.0, 1.0}
+    assert 0.4 < masked.mean() < 1.0
+
+
+@pytest.mark.parametrize("view", [40, 48])
+def test_face_views_keep_shape_and_range(view: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    crops = torch.randint(0, 256, (32, 48, 48), generator=generator, dtype=torch.uint8)
+    views = emoscope_face.augment(crops, view, generator)
+    assert views.shape == (32, view, view)
+    assert torch.isfinite(views).all()
+    assert views.min() >= 0
+    assert views.max() <= 255
+    assert not torch.allclose(views[0], views[1])
+
+
+def test_face_views_depend_on_nothing_but_the_generator() -> None:
+    crops = torch.arange(4 * 48 * 48).reshape(4, 48, 48) % 256
+    first, again = (
+        emoscope_face.augment(crops, 40, torch.Generator().manual_seed(5)) for _ in range(2)
+    )
+    assert torch.equal(first, again)
