@@ -34,7 +34,7 @@ from emoscope.training.recipe import Recipe, Settings
 from emoscope.training.recipes import load_recipe
 from emoscope.training.report import write_report
 from emoscope.training.run_folder import RunFolder
-from emoscope.training.splits import CROSS, Fold, cross, divide
+from emoscope.training.splits import CROSS, Fold, cross, divide, pooled
 
 LICENCE = "of your corpora and your own; emoscope's code is MIT"
 Say = Callable[[str], None]
@@ -298,7 +298,7 @@ def _pool(
         f"{plan.recipe}, {len(folds)} models",
         tested,
         found,
-        protocol=f"{plan.protocol}, {len(folds)} folds pooled; {folds[0].text}",
+        protocol=pooled(folds),
         part=_part(folds[0]),
         notes=(note,),
         warnings=_warnings(folds[0]),

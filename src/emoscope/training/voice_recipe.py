@@ -1,4 +1,4 @@
-"""What every network on speech shares: batches of waveforms or of features kept, answers, export."""
+"""What every network on speech shares: batches of waveforms or kept features, answers, export."""
 
 from __future__ import annotations
 

@@ -131,20 +131,14 @@ def render(result: Evaluation) -> RenderableType:
 
 
 def _notes(result: Evaluation) -> list[str]:
-    metrics = result.main.metrics
-    about = [
-        f"Intervals are 95%: accuracy after Wilson, UAR by bootstrap over {metrics.n} items.",
-        f"Macro-F1 {metrics.macro_f1:.1%}, negative log-likelihood {metrics.nll:.3f}.",
+    from emoscope.training.report.text import notes
+
+    m = result.main.metrics
+    low, high = m.macro_f1_interval
+    return [
+        f"Macro-F1 {m.macro_f1:.1%} ({low * 100:.1f} to {high * 100:.1f}), NLL {m.nll:.3f}.",
+        *notes(result),
     ]
-    if metrics.uar_interval_by_group is not None:
-        about.append(
-            f"UAR by bootstrap over speakers: {_interval(metrics.uar_interval_by_group)}% "
-            "(with few speakers too narrow)."
-        )
-    if metrics.absent:
-        about.append(f"No item is {' or '.join(metrics.absent)}: UAR and F1 leave them out.")
-    further = [f"{_title(figure)}: {figure.protocol}." for figure in result.further]
-    return [*about, *result.notes, *(text[0].upper() + text[1:] for text in further)]
 
 
 def _headline(result: Evaluation) -> Table:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emoscope.training.evaluate.figures import Evaluation, Figure
 from emoscope.training.metrics import Interval, Metrics
+
+if TYPE_CHECKING:  # evaluate writes reports: imported here it would go in a circle
+    from emoscope.training.evaluate.figures import Evaluation, Figure
 
 Row = tuple[str, float | None, float | None, float | None, int]
 """Name, precision, recall, F1, items."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emoscope.errors import ModelError
 from emoscope.export.files import atomic_path
 from emoscope.training.datasets.corpora import FaceCorpus, SpeechCorpus
-from emoscope.training.evaluate.figures import Evaluation
 from emoscope.training.predictions import Predictions
 from emoscope.training.report.calibration import draw_reliability
 from emoscope.training.report.confusion import draw_confusion
 from emoscope.training.report.curves import draw_curves
 from emoscope.training.report.sheet import draw_mistakes
 from emoscope.training.report.text import title, to_markdown
+
+if TYPE_CHECKING:
+    from emoscope.training.evaluate.figures import Evaluation
 
 PICTURES = ("confusion.png", "reliability.png", "curves.png", "mistakes.png")
 

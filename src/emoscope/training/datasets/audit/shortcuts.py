@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from emoscope.training.datasets.audit.counts import counted
 from emoscope.training.datasets.audit.result import Finding, chance
-from emoscope.training.evaluate.figures import Figure
 from emoscope.training.evaluate.duration import duration_only
+from emoscope.training.evaluate.figures import Figure
 from emoscope.training.metrics import measure
 
 _SAME_LENGTH_S = 0.01  # lengths that differ by less are called equal
