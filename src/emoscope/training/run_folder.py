@@ -16,7 +16,10 @@ from emoscope.export.files import atomic_path
 from emoscope.models.load import load
 from emoscope.training.predictions import Predictions
 
-_PACKAGES = ("torch", "lightning", "onnx", "onnxruntime", "numpy", "librosa", "scikit-learn")
+_PACKAGES = (
+    *("torch", "lightning", "transformers", "onnx", "onnxruntime"),
+    *("numpy", "librosa", "scikit-learn", "skl2onnx"),
+)
 
 
 class RunFolder:

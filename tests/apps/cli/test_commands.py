@@ -79,5 +79,5 @@ def test_doctor_names_what_there_is(run: Callable) -> None:
 def test_help_names_every_command(run: Callable) -> None:
     ran = run("--help")
     assert ran.status == 0
-    for command in ("analyze", "demo", "doctor", "models", "evaluate"):
+    for command in ("analyze", "demo", "doctor", "models", "evaluate", "train", "data"):
         assert command in ran.out

@@ -192,8 +192,6 @@ def test_what_cannot_be_had_is_said_in_one_line(tmp_path: Path) -> None:
         assert text.startswith(f"{name}: no pretrained weights to be had from there (")
         assert "--checkpoint" in text
         assert text.endswith("--from-scratch")
-    with pytest.raises(ModelUnavailableError):
-        pretrained.hub_file("emoscope-tests/no-such-model", "model.safetensors")
 
 
 def test_another_architecture_is_refused(checkpoint: Callable[..., Path]) -> None:

@@ -31,6 +31,7 @@ class Colours:
 
 IMAGENET = Colours((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 STANDARD = Colours((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+_FILES = ("config.json", "preprocessor_config.json", "model*.safetensors", "*.index.json")
 
 
 class GreyToColours(nn.Module):
@@ -147,34 +148,50 @@ def load(checkpoint: str, kind: str, colours: Colours) -> Base:
         ModelError: another architecture.
     """
     transformers = require("transformers", extra="train")
-    asked = {"trust_remote_code": False, "local_files_only": is_offline()}
+    local = {"trust_remote_code": False, "local_files_only": True}
     with reading(checkpoint), quiet(transformers):
-        config = transformers.AutoConfig.from_pretrained(checkpoint, **asked)
+        folder = folder_of(checkpoint)
+        config = transformers.AutoConfig.from_pretrained(folder, **local)
         if config.model_type != kind:
             raise ModelError(
                 f"{checkpoint}: a model of type {config.model_type}, this recipe needs {kind}"
             )
         module, found = transformers.AutoModel.from_pretrained(
-            checkpoint, config=config, use_safetensors=True, output_loading_info=True, **asked
+            folder, config=config, use_safetensors=True, output_loading_info=True, **local
         )
         missing = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
         if missing:
             raise ModelIntegrityError(f"{checkpoint}: its weights lack {missing[0]}")
-    return _base(module, config, _colours(checkpoint) or colours, pretrained=True)
+    return _base(module, config, _colours(folder) or colours, pretrained=True)
 
 
-def hub_file(checkpoint: str, name: str) -> Path:
-    """A file of a folder, or of a repository on the model hub.
+def folder_of(checkpoint: str) -> Path:
+    """Where a checkpoint's files are, fetched if need be; to be called within :func:`reading`.
 
     Raises:
         MissingExtraError: huggingface_hub is not installed.
-        ModelUnavailableError: it cannot be had.
+        OSError: no such folder, or it holds no ``safetensors`` file.
     """
-    if Path(checkpoint).is_dir():
-        return Path(checkpoint) / name
-    hub = require("huggingface_hub", extra="train")
-    with reading(checkpoint):
-        return Path(hub.hf_hub_download(checkpoint, name, local_files_only=is_offline()))
+    folder = Path(checkpoint)
+    if not folder.is_dir():
+        if folder.is_absolute() or checkpoint.count("/") > 1:
+            raise FileNotFoundError("no such folder")
+        hub = require("huggingface_hub", extra="train")
+        try:
+            # Only these files: from_pretrained alone would also ask the hub's service to convert
+            # pickled weights, and take them from a proposal that nobody has looked at.
+            found = hub.snapshot_download(
+                checkpoint, allow_patterns=list(_FILES), local_files_only=is_offline()
+            )
+        except hub.errors.LocalEntryNotFoundError as error:
+            if not is_offline():
+                raise
+            told = "not on this machine, and EMOSCOPE_OFFLINE forbids the network"
+            raise FileNotFoundError(told) from error
+        folder = Path(found)
+    if not any(folder.glob("model*.safetensors")):
+        raise FileNotFoundError("no model.safetensors there")
+    return folder
 
 
 def _base(module: nn.Module, config: Any, colours: Colours, *, pretrained: bool) -> Base:
@@ -189,15 +206,15 @@ def _base(module: nn.Module, config: Any, colours: Colours, *, pretrained: bool)
     return Base(module.float(), colours, pretrained, side)
 
 
-def _colours(checkpoint: str) -> Colours | None:
+def _colours(folder: Path) -> Colours | None:
     """What the checkpoint's own preprocessing says, if it has any."""
     try:
-        file = hub_file(checkpoint, "preprocessor_config.json")
+        file = folder / "preprocessor_config.json"
         described = json.loads(file.read_text(encoding="utf-8"))
         if not described.get("do_normalize", True):
             return Colours((0.0,) * 3, (1.0,) * 3)
         mean, std = tuple(described["image_mean"]), tuple(described["image_std"])
-    except (ModelUnavailableError, OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError):
         return None
     # EfficientNet's processor divides by these roots twice, as its original does.
     twice = described.get("include_top") is True

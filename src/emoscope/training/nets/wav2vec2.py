@@ -20,8 +20,7 @@ from emoscope._optional import require
 from emoscope.errors import ModelError, ModelIntegrityError
 from emoscope.media import SAMPLE_RATE
 from emoscope.models.session import MAX_BYTES
-from emoscope.models.store import is_offline
-from emoscope.training.nets.pretrained import quiet, reading
+from emoscope.training.nets.pretrained import folder_of, quiet, reading
 
 EMBEDDING = 256
 # Those of transformers that take waveforms, give frames and can be exported.
@@ -34,7 +33,6 @@ KINDS = (
     "unispeech",
     "unispeech-sat",
 )
-_FILES = ("config.json", "preprocessor_config.json", "model*.safetensors", "*.index.json")
 # From scratch: small enough for a processor; layer norm, so that padding changes nothing.
 SMALL = {
     "hidden_size": 192,
@@ -197,7 +195,7 @@ def load(checkpoint: str) -> Encoder:
     transformers = require("transformers", extra="train")
     local = {"trust_remote_code": False, "local_files_only": True}
     with reading(checkpoint):
-        folder = _folder(checkpoint)
+        folder = folder_of(checkpoint)
         config = _plain(transformers.AutoConfig.from_pretrained(folder, **local))
         if config.model_type not in KINDS:
             raise ModelError(
@@ -214,30 +212,6 @@ def load(checkpoint: str) -> Encoder:
     if missing:
         raise ModelIntegrityError(f"{checkpoint}: its weights lack {missing[0]}")
     return _checked(checkpoint, module, config, described, pretrained=True)
-
-
-def _folder(checkpoint: str) -> Path:
-    """Where the files are, fetched if need be."""
-    folder = Path(checkpoint)
-    if not folder.is_dir():
-        if folder.is_absolute() or checkpoint.count("/") > 1:
-            raise FileNotFoundError("no such folder")
-        hub = require("huggingface_hub", extra="train")
-        try:
-            # Only these files: from_pretrained alone would also ask the hub's service to convert
-            # pickled weights, and take them from a proposal that nobody has looked at.
-            found = hub.snapshot_download(
-                checkpoint, allow_patterns=list(_FILES), local_files_only=is_offline()
-            )
-        except hub.errors.LocalEntryNotFoundError as error:
-            if not is_offline():
-                raise
-            told = "not on this machine, and EMOSCOPE_OFFLINE forbids the network"
-            raise FileNotFoundError(told) from error
-        folder = Path(found)
-    if not any(folder.glob("model*.safetensors")):
-        raise FileNotFoundError("no model.safetensors there")
-    return folder
 
 
 def _described(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from emoscope.training.face_recipe import FaceRecipe
 from emoscope.training.loop import Schedule
 from emoscope.training.nets import vgg16
-from emoscope.training.nets.pretrained import hub_file
+from emoscope.training.nets.pretrained import folder_of, reading
 from emoscope.training.recipe import Settings
 from emoscope.training.views import warp
 
@@ -40,7 +40,8 @@ class Vgg16(FaceRecipe):
             checkpoint = settings.checkpoint or CHECKPOINT
             file = Path(checkpoint)
             if not file.is_file():
-                file = hub_file(checkpoint, "model.safetensors")
+                with reading(checkpoint):
+                    file = folder_of(checkpoint) / "model.safetensors"
             vgg16.load_convolutions(network, str(file))
         return network
 
