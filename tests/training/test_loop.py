@@ -162,6 +162,20 @@ def test_a_loss_that_is_no_number_says_what_to_do(tmp_path: Path) -> None:
         fit(network(), Broken(), AVERAGED, tmp_path, CPU)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(accelerator="abacus"),
+        Settings(accelerator="cpu", precision="3-true"),
+        Settings(accelerator="cpu", strategy="hope"),
+    ],
+)
+def test_a_device_that_is_not_there_is_one_line(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(ModelError, match="cannot train with accelerator") as error:
+        fit(network(), Lesson(), AVERAGED, tmp_path, settings)
+    assert "\n" not in str(error.value)
+
+
 def test_settings_override_the_recipes_schedule() -> None:
     made = STOPPING.with_settings(Settings(epochs=9, learning_rate=0.5, seed=4))
     assert made == replace(STOPPING, epochs=9, learning_rate=0.5, seed=4)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import math
 from collections.abc import Callable
@@ -189,6 +190,21 @@ def test_a_run_that_was_killed_gives_the_same_figures(
     assert resumed.main.metrics == whole.main.metrics
     again = train(plan, tmp_path / "cut", resume=True)
     assert again.main.metrics == whole.main.metrics
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_taken_for_whole(
+    tmp_path: Path, ravdess: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emoscope.training import loop
+
+    def full(path: Path, record: dict[str, float]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(loop, "_write_curve", full)
+    with pytest.raises(ModelError, match=r"curves\.csv: No space left.*--resume"):
+        train(Plan("mfcc-dnn", {"ravdess": ravdess}, settings=QUICK), tmp_path / "run")
+    assert not (tmp_path / "run" / "model.onnx").exists()
+    assert not (tmp_path / "run" / "report").exists()
 
 
 def test_one_seed_one_result(

@@ -144,9 +144,10 @@ def fit(
     resumed = last if last.is_file() else None
     if resumed is not None:
         _check_schedule(resumed, schedule)
+    with _quiet():
+        trainer = _made_trainer(schedule, run_dir, settings)
     try:
         with _quiet():
-            trainer = _trainer(schedule, run_dir, settings)
             trainer.fit(learner, ckpt_path=resumed, weights_only=True)
     except SystemExit as stopped:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt from stopped
@@ -211,6 +212,17 @@ def precision_of(wanted: str, accelerator: str, autocast: bool) -> str:
 def _processor_has_bfloat16() -> bool:
     capable = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return bool(capable())
+
+
+def _made_trainer(schedule: Schedule, run_dir: Path, settings: Settings) -> pl.Trainer:
+    try:
+        return _trainer(schedule, run_dir, settings)
+    except (ValueError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"cannot train with accelerator {settings.accelerator}, devices {settings.devices}, "
+            f"strategy {settings.strategy}, precision {settings.precision}: {reason}"
+        ) from error
 
 
 def _trainer(schedule: Schedule, run_dir: Path, settings: Settings) -> pl.Trainer:

@@ -98,8 +98,9 @@ class Recipe(ABC, Generic[T]):
     protocol: ClassVar[str]
     preprocessing: ClassVar[str]
 
-    def prepare(self, items: T) -> T:
-        """Choose or rename items before they are split."""
+    def prepare(self, items: T, protocol: str) -> T:
+        """Choose or rename items before they are split by ``protocol``."""
+        del protocol
         return items
 
     def own_split(self, items: T) -> list[Fold] | None:

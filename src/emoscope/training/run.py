@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from emoscope.errors import DatasetError
+from emoscope.errors import DatasetError, ModelError
 from emoscope.export.files import atomic_path
 from emoscope.labels import LabelSet
 from emoscope.models.load import load as load_model
@@ -101,7 +101,8 @@ def train(
 
     Raises:
         DatasetError: a corpus is missing, laid out differently, or cannot be split so.
-        ModelError: the folder holds another run, or the recipe cannot be trained.
+        ModelError: the folder holds another run or cannot be written, or the recipe cannot be
+            trained.
         MissingExtraError: a package that it needs is not installed.
     """
     recipe = load_recipe(plan.recipe)
@@ -111,12 +112,24 @@ def train(
     folds = _folds(plan, recipe, items)
     folder.open({**plan.to_dict(), "labels": list(items.label_set.names)}, resume=resume)
     _tell_items(items, say)
+    try:
+        return _train(plan, recipe, items, folds, folder, say)
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename or out}: {error.strerror or error}; what is finished is kept, "
+            "--resume goes on from there"
+        ) from error
+
+
+def _train(
+    plan: Plan, recipe: Recipe[Any], items: Items, folds: list[Fold], folder: RunFolder, say: Say
+) -> Evaluation:
     if len(folds) == 1:
         return _one(plan, recipe, items, folds[0], folder, say)[0]
     done = []
     for number, fold in enumerate(folds, start=1):
         say(f"fold {number} of {len(folds)}: {fold.name}")
-        done.append(_one(plan, recipe, items, fold, RunFolder(out / fold.name), say))
+        done.append(_one(plan, recipe, items, fold, RunFolder(folder.path / fold.name), say))
     return _pool(plan, items, folds, done, folder)
 
 
@@ -136,7 +149,7 @@ def load_items(plan: Plan, progress: Progress | None = None) -> Items:
             raise DatasetError(f"{name}: not a corpus of {recipe.role}s, as {recipe.name} needs")
         parts.append(part)
     items = _join(parts, getattr(recipe, "size", 48))
-    items = recipe.prepare(items)
+    items = recipe.prepare(items, plan.protocol or recipe.protocol)
     return items if plan.limit is None else _some(items, plan.limit, plan.settings.seed)
 
 

@@ -102,6 +102,10 @@ def test_recipes_are_listed(run: Callable) -> None:
 def test_what_is_missing_is_wrong_usage(run: Callable, tmp_path: Path) -> None:
     assert run("train", "cnn48").status == 2
     assert run("train", "cnn48", "--data", tmp_path).status == 2
+    both = ("--from-scratch", "--checkpoint", "x")
+    for options in (both, ("--devices", "many")):
+        ran = run("train", "vit", "--data", tmp_path, "--out", tmp_path / "run", *options)
+        assert (ran.status, (tmp_path / "run").exists()) == (2, False)
 
 
 def test_a_folder_that_is_no_corpus_says_what_was_expected(run: Callable, tmp_path: Path) -> None:

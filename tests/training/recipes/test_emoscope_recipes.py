@@ -32,7 +32,7 @@ def corpus() -> SpeechCorpus:
 
 def test_no_speaker_is_in_two_parts() -> None:
     recipe = EmoscopeVoice()
-    items = recipe.prepare(corpus())
+    items = recipe.prepare(corpus(), "own")
     (fold,) = recipe.own_split(items)
     parts = [set(items.take(part).speakers) for part in (fold.learn, fold.held, fold.test)]
     assert all(parts)
@@ -44,11 +44,11 @@ def test_no_speaker_is_in_two_parts() -> None:
 
 
 def test_the_voice_model_answers_with_the_shared_seven_and_calm() -> None:
-    assert EmoscopeVoice().prepare(corpus()).label_set == VOICE_LABELS
+    assert EmoscopeVoice().prepare(corpus(), "own").label_set == VOICE_LABELS
 
 
 def test_neutral_may_be_called_calm_where_nobody_says_calm() -> None:
-    items = EmoscopeVoice().prepare(corpus())
+    items = EmoscopeVoice().prepare(corpus(), "own")
     right, weight = emoscope_voice.targets(items)
     calm = VOICE_LABELS.index("calm")
     for clip, row, heavy in zip(items.clips, right, weight, strict=True):
@@ -60,7 +60,7 @@ def test_neutral_may_be_called_calm_where_nobody_says_calm() -> None:
 
 
 def test_an_epoch_has_but_some_of_tess() -> None:
-    few = EmoscopeVoice().prepare(corpus())
+    few = EmoscopeVoice().prepare(corpus(), "own")
     tess = np.array([clip.corpus == "tess" for clip in few.clips])
     many = few.take(np.concatenate([np.flatnonzero(~tess), np.repeat(np.flatnonzero(tess), 50)]))
     order = EmoscopeVoice().order(many, np.random.default_rng(0))
@@ -73,7 +73,7 @@ def test_an_epoch_has_but_some_of_tess() -> None:
 
 def test_a_batch_of_voices_is_whole_and_repeats() -> None:
     rng = np.random.default_rng(0)
-    items = EmoscopeVoice().prepare(corpus()).take(np.arange(6))
+    items = EmoscopeVoice().prepare(corpus(), "own").take(np.arange(6))
     loud = tuple((rng.standard_normal(n) * 0.1).astype(np.float32) for n in (800, 1600, 9000) * 2)
     ends = np.array([[0, len(w)] for w in loud])
     items = SpeechCorpus(items.clips, loud, ends, items.label_set)

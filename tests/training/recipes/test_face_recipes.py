@@ -289,5 +289,5 @@ def test_vgg16_takes_a_file_or_a_folder(
     states = [network.features.state_dict() for network in made]
     assert all(network.pretrained for network in made)
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
-    with pytest.raises(ModelUnavailableError, match="no model.safetensors there"):
+    with pytest.raises(ModelUnavailableError, match=r"no model\.safetensors there"):
         recipe.network(7, Settings(checkpoint=str(tmp_path)))

@@ -52,7 +52,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A recipe trained for two epochs and exported."""
     folder = tmp_path_factory.mktemp(request.param)
     recipe = load_recipe(request.param)
-    items = recipe.prepare(corpus())
+    items = recipe.prepare(corpus(), "random")
     learn, held = items.take(np.arange(12)), items.take(np.arange(12, 18))
     settings = Settings(epochs=2, batch_size=4, accelerator="cpu", threads=1)
     trained = recipe.train(learn, held, items.label_set, folder, settings)
@@ -127,7 +127,7 @@ def speech(items: SpeechCorpus) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_trainings_of_one_seed_are_one(name: str, tmp_path: Path) -> None:
-    items = load_recipe(name).prepare(corpus())
+    items = load_recipe(name).prepare(corpus(), "random")
     settings = Settings(epochs=2, batch_size=6, seed=3, accelerator="cpu", threads=1)
     first, again = (
         load_recipe(name).train(items, items, items.label_set, tmp_path / part, settings)
@@ -163,11 +163,13 @@ def test_frames_lie_one_after_the_other_in_a_row() -> None:
 
 def test_tess_has_a_class_for_each_voice_and_emotion() -> None:
     recipe = load_recipe("mfcc-conv1d")
-    items = recipe.prepare(corpus("tess"))
+    items = recipe.prepare(corpus("tess"), "random")
     assert items.label_set.names == tuple(f"{s}/{e}" for s in ("OAF", "YAF") for e in EMOTIONS)
     assert [plain_label(clip.label) for clip in items.clips] == [
         clip.label for clip in corpus("tess").clips
     ]
-    assert recipe.prepare(corpus("ravdess")).label_set.names == EMOTIONS
+    assert recipe.prepare(corpus("ravdess"), "random").label_set.names == EMOTIONS
     mixed = SpeechCorpus.join([corpus("ravdess"), corpus("tess")])
-    assert recipe.prepare(mixed).label_set.names == EMOTIONS
+    assert recipe.prepare(mixed, "random").label_set.names == EMOTIONS
+    # A voice that is not learnt from has no label of its own to be answered with.
+    assert recipe.prepare(corpus("tess"), "speakers").label_set.names == EMOTIONS

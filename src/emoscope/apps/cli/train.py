@@ -44,10 +44,16 @@ def train(
         typer.Option("--test-on", metavar="NAME", help="For cross-corpus: only reported."),
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="For kfold-speakers.")] = 5,
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1)] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=1e-9)] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="At most; left out: the recipe's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Items a step; left out: the recipe's.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-9, help="Its peak; left out: the recipe's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     checkpoint: Annotated[
         str | None, typer.Option(help="Pretrained weights: a hub's name, a folder or a file.")
     ] = None,
@@ -81,6 +87,10 @@ def train(
         return
     if not data or to is None:
         raise typer.BadParameter("name a corpus and a folder: --data [NAME=]DIR --out RUN")
+    if from_scratch and checkpoint:
+        raise typer.BadParameter("--from-scratch and --checkpoint exclude each other")
+    if devices != "auto" and not devices.isdecimal():
+        raise typer.BadParameter(f"--devices takes auto or a number, got {devices}")
     from emoscope.training.recipe import Settings
     from emoscope.training.run import Plan
     from emoscope.training.run import train as run

@@ -56,7 +56,7 @@ class EmoscopeVoice(VoiceRecipe):
     def network(self, classes: int, settings: Settings) -> nn.Module:
         return VoiceNet(labels=classes)
 
-    def prepare(self, items: SpeechCorpus) -> SpeechCorpus:
+    def prepare(self, items: SpeechCorpus, protocol: str) -> SpeechCorpus:
         kept = np.array([clip.label in VOICE_LABELS.names for clip in items.clips], bool)
         items = items.take(kept)
         return items.relabel([clip.label for clip in items.clips])

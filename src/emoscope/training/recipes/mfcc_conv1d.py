@@ -18,7 +18,7 @@ class MfccConv1d(VoiceRecipe):
 
     The published network tells TESS' two voices and seven emotions, 14 classes, and claims 99% of
     700 clips drawn at random: of the two voices that it learnt from, saying words that it learnt
-    from. On other corpora it answers with their own labels.
+    from. On other corpora, and where voices are kept apart, it answers with the emotions alone.
     """
 
     name = "mfcc-conv1d"
@@ -37,9 +37,9 @@ class MfccConv1d(VoiceRecipe):
         autocast=False,
     )
 
-    def prepare(self, items: SpeechCorpus) -> SpeechCorpus:
-        """Name the speaker in TESS' labels: ``OAF/angry``."""
-        if items.corpus != "tess":
+    def prepare(self, items: SpeechCorpus, protocol: str) -> SpeechCorpus:
+        """Name the speaker in TESS' labels, ``OAF/angry``, where both voices are learnt from."""
+        if items.corpus != "tess" or protocol != "random":
             return items
         return items.relabel([f"{clip.speaker}/{clip.label}" for clip in items.clips])
 
