@@ -146,7 +146,10 @@ def _voice_figures(found: Predictions) -> tuple[Figure, ...]:
     assert found.seconds is not None
     speakers = list(found.speakers)
     classes = len(found.labels)
-    probs, how = duration_only(found.seconds, found.truth, classes, speakers)
+    # A label that names its speaker is said by no other: neighbours must be the same one's clips.
+    bound = any("/" in name for name in found.labels)
+    neighbours = [""] * len(found) if bound else speakers
+    probs, how = duration_only(found.seconds, found.truth, classes, neighbours)
     control = Figure(
         "duration_only",
         f"control: what the length of the speech alone gives away, {how}",

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emoscope.labels import SHARED
+from emoscope.training.datasets.corpora import Clip, SpeechCorpus, label_set_of
+from emoscope.training.evaluate.items import evaluation_of
+from emoscope.training.predictions import Predictions
+
+
+def spoken(labels: list[str], seconds: list[float]) -> tuple[SpeechCorpus, Predictions]:
+    """Two speakers in turn; every answer is right."""
+    who = ["OAF", "YAF"] * (len(labels) // 2)
+    clips = tuple(
+        Clip(Path(f"c/{i}.wav"), "tess", s, label)
+        for i, (s, label) in enumerate(zip(who, labels, strict=True))
+    )
+    ends = (np.array(seconds) * 16_000).astype(np.int64)
+    waveforms = tuple(np.zeros(end, np.float32) for end in ends)
+    extents = np.stack([np.zeros_like(ends), ends], axis=1)
+    items = SpeechCorpus(clips, waveforms, extents, label_set_of(labels))
+    names = items.label_set.names
+    found = Predictions(
+        items.names,
+        items.labels,
+        np.eye(len(names))[items.labels],
+        names,
+        items.speakers,
+        np.array(seconds, np.float64),
+    )
+    return items, found
+
+
+def test_labels_that_name_their_speaker_are_told_by_length_too() -> None:
+    labels = ["OAF/angry", "YAF/angry", "OAF/sad", "YAF/sad"] * 10
+    seconds = [1.0, 2.0, 3.0, 4.0] * 10
+    items, found = spoken(labels, [s + i / 1000 for i, s in enumerate(seconds)])
+    result = evaluation_of("m@1", items, found, protocol="p", part="leaky")
+    control = result.further[-1]
+    assert control.name == "duration_only"
+    assert control.metrics.accuracy > 0.9
+    assert "one clip" in control.protocol
+    shared = result.further[0]
+    assert (shared.name, shared.metrics.labels) == ("shared", SHARED)
+    assert shared.metrics.accuracy == 1.0
+
+
+def test_what_was_left_out_or_unreadable_is_noted() -> None:
+    items, found = spoken(["angry", "sad"] * 4, [1.0, 1.1] * 4)
+    some = replace(items.take(np.arange(2)), skipped=("x.wav: empty",), notes=("As they are.",))
+    kept = Predictions(
+        found.names[:1],
+        found.truth[:1],
+        found.probs[:1],
+        found.labels,
+        found.speakers[:1],
+        np.ones(1),
+    )
+    notes = evaluation_of("m@1", some, kept, protocol="p", part="x").notes
+    assert "1 clips left out: the model has no answer for sad." in notes
+    assert "As they are." in notes
+    assert any("could not be read: x.wav: empty" in note for note in notes)
+
+
+def test_a_picture_has_no_length() -> None:
+    _, found = spoken(["angry", "sad"], [1.0, 2.0])
+    with pytest.raises(ValueError, match="shapes"):
+        replace(found, seconds=np.ones(3))
