@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from emoscope.labels import RAVDESS_LABELS, SHARED, SHARED_LABELS, VOICE_LABELS, LabelSet
-from emoscope.results import Analysis, FaceEmotion, Scores, VoiceEmotion, mean_scores
+from emoscope.results import (
+    Analysis,
+    FaceEmotion,
+    FusedEmotion,
+    Scores,
+    TextEmotion,
+    VoiceEmotion,
+    Word,
+    mean_scores,
+)
 
 positive = st.floats(1e-3, 1.0)
 
@@ -157,12 +166,45 @@ def test_absence_is_said() -> None:
     assert analysis(faces=(), voice=()).summary == {
         "faces": {"state": "no face", "tracks": []},
         "voice": {"state": "no speech"},
+        "words": {"state": "not transcribed"},
+        "fused": {"state": "nothing to fuse"},
     }
     nothing = analysis(faces=(), voice=(), size_px=None, has_sound=False)
     assert nothing.summary == {
         "faces": {"state": "no picture", "tracks": []},
         "voice": {"state": "no sound"},
+        "words": {"state": "no sound"},
+        "fused": {"state": "nothing to fuse"},
     }
+
+
+def said(text: str, of: Scores, **more: object) -> TextEmotion:
+    words = tuple(Word(word, 0.0, 1.0, 0.5) for word in text.split())
+    return TextEmotion(0.0, 1.0, text, of, words=words, **more)  # type: ignore[arg-type]
+
+
+def test_words_are_weighed_by_their_number_and_say_what_was_translated() -> None:
+    words = (
+        said("one two three", HAPPY, language="en"),
+        said("vier", SAD, language="de", translated=True, scored_text="four"),
+    )
+    found = analysis(words=words, models={"transcriber": "tiny"})
+    summary = found.summary["words"]
+    assert (summary["words"], summary["readings"], summary["languages"]) == (4, 2, ["en", "de"])
+    assert summary["scores"]["happy"] == pytest.approx(0.7 * 0.75 + 0.1 * 0.25)
+    document = found.to_dict()["words"][1]
+    assert (document["translated"], document["scored_text"]) == (True, "four")
+    assert document["words"] == [{"text": "vier", "start_s": 0.0, "end_s": 1.0, "probability": 0.5}]
+    silent = analysis(models={"transcriber": "tiny"})
+    assert silent.summary["words"] == {"state": "no words"}
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, math.nan])
+def test_impossible_probabilities_of_words_are_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="within"):
+        Word("so", 0.0, 1.0, share)
+    with pytest.raises(ValueError, match="within"):
+        TextEmotion(0.0, 1.0, "so", HAPPY, language_probability=share)
 
 
 def test_abstentions_count_as_unsure() -> None:
@@ -170,3 +212,54 @@ def test_abstentions_count_as_unsure() -> None:
     found = analysis(faces=(face(0, unsure),)).summary["faces"]["tracks"][0]
     assert found["top_share"] == {"unsure": 1.0}
     assert found["top"] is None
+
+
+def fused(
+    time_s: float, of: Scores, congruence: float | None = None, **more: object
+) -> FusedEmotion:
+    shares = {"face": 1.0, "voice": 0.0, "words": 0.0}
+    if congruence is not None:
+        shares = {"face": 0.75, "voice": 0.25, "words": 0.0}
+    return FusedEmotion(time_s, of, shares, congruence=congruence, **more)  # type: ignore[arg-type]
+
+
+def test_fused_answers_list_every_modality_and_who_spoke() -> None:
+    one = fused(1.0, HAPPY, 0.4, pairs={"face+voice": 0.4}, qualities={"face": 1.0}, track_id=2)
+    assert one.modalities == ("face", "voice")
+    document = json.loads(json.dumps(one.to_dict(), allow_nan=False))
+    assert set(document) == {
+        "time_s", "end_s", "track_id", "modalities", "weights", "qualities", "congruence", "pairs",
+        "scores", "top", "confidence",
+    }  # fmt: skip
+    assert document["weights"] == {"face": 0.75, "voice": 0.25, "words": 0.0}
+    assert (document["modalities"], document["track_id"]) == (["face", "voice"], 2)
+    assert fused(0.0, SAD).to_dict()["congruence"] is None
+
+
+def test_the_summary_says_how_far_they_agree_and_when_least() -> None:
+    rows = (fused(0.0, HAPPY, 0.9), fused(0.5, HAPPY, 0.3), fused(1.0, SAD))
+    found = analysis(fused=rows).summary["fused"]
+    assert (found["state"], found["readings"], found["together"]) == ("found", 3, 2)
+    assert found["congruence"] == pytest.approx(0.6)
+    assert found["least_congruent_s"] == 0.5
+    assert found["scores"]["happy"] == pytest.approx(0.5)
+    alone = analysis(fused=(fused(0.0, HAPPY),)).summary["fused"]
+    assert (alone["congruence"], alone["least_congruent_s"]) == (None, None)
+
+
+def test_stretches_are_weighed_by_their_seconds() -> None:
+    rows = (fused(0.0, HAPPY, end_s=3.0), fused(3.0, SAD, end_s=4.0))
+    found = analysis(fused=rows).summary["fused"]
+    assert found["scores"]["happy"] == pytest.approx(0.7 * 0.75 + 0.1 * 0.25)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"weights": {"face": 1.5}}, {"congruence": -0.1}, {"congruence": math.nan},
+        {"qualities": {"face": 2.0}}, {"pairs": {"face+voice": 1.1}}, {"end_s": 0.5},
+    ],
+)  # fmt: skip
+def test_fused_answers_that_are_none_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        FusedEmotion(1.0, HAPPY, **wrong)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,10 @@ class LoudGate:
 def frame(time_s: float, left: int = 0, right: int = 0) -> Frame:
     image = np.zeros((100, 200, 3), np.uint8)
     image[:, :100], image[:, 100:] = left, right
+    # Small squares, lighter and darker, so that there is something sharp to see.
+    squares = np.indices((100, 200)).sum(0) // 4 % 2 == 0
+    image[(image > 0) & squares[:, :, None]] += 6
+    image[(image > 0) & ~squares[:, :, None]] -= 6
     return Frame(time_s, image)
 
 
@@ -109,7 +114,7 @@ def make_stream(
     face = FaceRecogniser(tmp_path / "face.onnx", threads=1)
     voice = VoiceRecogniser(tmp_path / "voice.onnx", threads=1)
 
-    def make(detector: BrightSquares | None = None, **options: float) -> EmotionStream:
+    def make(detector: BrightSquares | None = None, **options: object) -> EmotionStream:
         return EmotionStream(
             lambda: FaceParts(detector or BrightSquares(), face),
             lambda: VoiceParts(LoudGate(), voice),
@@ -240,3 +245,86 @@ def test_sound_is_not_kept_for_ever(make_stream: Maker) -> None:
 
 def test_the_sound_kept_covers_the_longest_span() -> None:
     assert SpanRule().longest_s + 5.0 < _SoundMemory.KEEP_S
+
+
+def test_a_face_without_sound_is_the_fused_answer_bit_for_bit(make_stream: Maker) -> None:
+    analysis = drive(make_stream(face_batch=5))
+    assert [one.time_s for one in analysis.fused] == [index / 10 for index in range(12)]
+    for one in analysis.fused:
+        own = [f for f in analysis.faces if (f.time_s, f.track_id) == (one.time_s, one.track_id)]
+        assert one.scores.probabilities == tuple(own[0].scores.shared.values())
+        assert one.weights == {"face": 1.0, "voice": 0.0, "words": 0.0}
+        assert one.congruence is None
+    assert {one.track_id for one in analysis.fused} == {0}
+    assert "fusion" not in analysis.models
+
+
+def test_a_voice_without_frames_is_the_fused_answer_bit_for_bit(make_stream: Maker) -> None:
+    stream = make_stream()
+    push_sound(stream, np.concatenate([quiet(0.5), tone("calm", 2.0), quiet(1.0)]), 16_000)
+    analysis = stream.close(kind="audio")
+    assert [(one.time_s, one.end_s) for one in analysis.fused] == [(0.5, 2.5)]
+    own = tuple(analysis.voice[0].scores.shared.values())
+    assert analysis.fused[0].scores.probabilities == own
+    assert analysis.fused[0].weights == {"face": 0.0, "voice": 1.0, "words": 0.0}
+
+
+def smile_over(label: str, make_stream: Maker, **options: object) -> Analysis:
+    stream = make_stream(**options)
+    push_sound(stream, np.concatenate([quiet(0.5), tone(label, 2.0), quiet(0.5)]), 1_600)
+    for index in range(30):
+        stream.push_frame(frame(index / 10, grey("happy")))
+    return stream.close()
+
+
+def test_a_smile_over_an_angry_voice_stands_out_while_somebody_speaks(make_stream: Maker) -> None:
+    angry, happy = (smile_over(label, make_stream) for label in ("angry", "happy"))
+    both = [one for one in angry.fused if len(one.modalities) == 2]
+    assert [one.time_s for one in both] == [index / 10 for index in range(5, 25)]
+    assert len(angry.fused) == 30
+    assert angry.summary["fused"]["congruence"] < 0.3
+    assert happy.summary["fused"]["congruence"] > 0.9
+    assert set(angry.models) >= {"fusion", "face", "voice"}
+    assert both[0].qualities.keys() == {"face", "voice"}
+
+
+def test_the_moment_is_fused_from_what_is_recent(make_stream: Maker) -> None:
+    stream = make_stream()
+    assert stream.moment.fused is None
+    push_sound(stream, np.concatenate([tone("angry", 1.0), quiet(0.5)]), 1_600)
+    now = stream.moment.fused
+    assert now is not None
+    assert now.modalities == ("voice",)
+    stream.push_frame(frame(1.5, grey("happy")))
+    now = stream.moment.fused
+    assert now is not None
+    assert now.modalities == ("face", "voice")
+    for time_s in (8.6, 8.8, 9.0):  # a face that comes later must stay for a moment
+        stream.push_frame(frame(time_s, grey("happy")))
+    now = stream.moment.fused
+    assert now is not None
+    assert now.modalities == ("face",)
+    stream.push_frame(frame(10.5))
+    assert stream.moment.fused is None
+
+
+def test_fused_answers_do_not_depend_on_chunks_or_batches(make_stream: Maker) -> None:
+    assert (
+        smile_over("angry", make_stream).fused
+        == smile_over("angry", make_stream, face_batch=7).fused
+    )
+
+
+def test_smoothing_is_by_choice(make_stream: Maker) -> None:
+    plain, steady = (smile_over("angry", make_stream, smooth=how) for how in ("none", "window"))
+    assert [one.time_s for one in steady.fused] == [one.time_s for one in plain.fused]
+    moves = [
+        max(
+            np.abs(np.subtract(a.scores.probabilities, b.scores.probabilities)).max()
+            for a, b in pairwise(found.fused)
+        )
+        for found in (steady, plain)
+    ]
+    assert moves[0] < moves[1] / 3
+    with pytest.raises(ValueError, match="smooth must be one of"):
+        make_stream(smooth="strongly")

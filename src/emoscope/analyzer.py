@@ -10,9 +10,11 @@ from emoscope.face.detect import DetectorChoice, FaceDetector, load_detector
 from emoscope.face.recognise import FaceRecogniser
 from emoscope.media import Frame, Limits, open_media
 from emoscope.results import Analysis
-from emoscope.stream import EmotionStream, FaceParts, VoiceParts
+from emoscope.stream import EmotionStream, FaceParts, VoiceParts, WordParts
 from emoscope.voice.activity import GateChoice, load_gate
 from emoscope.voice.recognise import VoiceRecogniser
+from emoscope.words.recognise import WordsRecogniser
+from emoscope.words.transcribe import Transcriber
 
 DEFAULT_FPS = 10.0
 DEFAULT_MIN_CONFIDENCE = 0.3
@@ -31,6 +33,13 @@ class Analyzer:
         voice_model: likewise.
         detector: ``yunet``, ``haar``, or ``auto`` for YuNet where its file is to be had.
         speech: ``silero``, ``light``, or ``auto`` for Silero where it is installed.
+        transcribe: read words too, with this Whisper: ``tiny``, ``base``, ``small``, ``medium``,
+            ``large-v3``, ``turbo`` (fetched when first needed), or a folder in CTranslate2's
+            format. None: words are not read.
+        language: what is spoken, two or three letters; None: heard anew in each passage.
+        translate: give the words in English.
+        words_model: likewise as ``face_model``, or the folder of a Hugging Face text classifier
+            exported to ONNX.
         min_confidence: below this a reading abstains (its ``top`` is None).
         fps: frames per second of a video that are looked at, at most.
         limits: how many pixels, seconds and bytes are accepted.
@@ -47,6 +56,10 @@ class Analyzer:
         voice_model: str | Path = "emoscope-voice",
         detector: DetectorChoice = "auto",
         speech: GateChoice = "auto",
+        transcribe: str | Path | None = None,
+        language: str | None = None,
+        translate: bool = False,
+        words_model: str | Path = "emoscope-words",
         min_confidence: float = DEFAULT_MIN_CONFIDENCE,
         fps: float = DEFAULT_FPS,
         limits: Limits | None = None,
@@ -56,7 +69,11 @@ class Analyzer:
             raise ValueError(f"fps must be positive, got {fps}")
         if not 0.0 <= min_confidence <= 1.0:
             raise ValueError(f"min_confidence must be within [0, 1], got {min_confidence}")
+        if transcribe is None and (language is not None or translate):
+            raise ValueError("language and translate need transcribe")
         self._face_model, self._voice_model = face_model, voice_model
+        self._transcribe, self._words_model = transcribe, words_model
+        self._language, self._translate = language, translate
         self._detector_choice: DetectorChoice = detector
         self._speech: GateChoice = speech
         self._min_confidence = min_confidence
@@ -79,11 +96,31 @@ class Analyzer:
         """The voice model, loaded when first asked for."""
         return VoiceRecogniser(self._voice_model, self._threads)
 
+    @cached_property
+    def transcriber(self) -> Transcriber:
+        """Whisper, fetched and loaded when first asked for; ``base`` where none was chosen."""
+        return Transcriber(
+            self._transcribe or "base",
+            language=self._language,
+            translate=self._translate,
+            threads=self._threads,
+        )
+
+    @cached_property
+    def words(self) -> WordsRecogniser:
+        """The text model, loaded when first asked for."""
+        return WordsRecogniser(self._words_model, self._threads)
+
     def stream(self, *, detect_every: int = 1, face_batch: int = 1) -> EmotionStream:
         """A fresh stream that shares this analyzer's models; see :class:`EmotionStream`."""
         return EmotionStream(
             lambda: FaceParts(self.detector, self.face),
             lambda: VoiceParts(load_gate(self._speech), self.voice),
+            words=(
+                None
+                if self._transcribe is None
+                else lambda: WordParts(self.transcriber, self.words)
+            ),
             min_confidence=self._min_confidence,
             detect_every=detect_every,
             face_batch=face_batch,

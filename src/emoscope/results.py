@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from emoscope.labels import SHARED, LabelSet
+from emoscope.scores import Scores as Scores
+from emoscope.scores import mean_scores as mean_scores
+from emoscope.scores import rounded, scores_dict, shares
 
 SCHEMA = "emoscope/1"
 
@@ -23,87 +22,14 @@ Kind = Literal["image", "audio", "video"]
 Box = tuple[float, float, float, float]
 
 
-def _rounded(value: float, digits: int) -> float:
-    return round(float(value), digits)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Calibrated probabilities over a model's native labels.
-
-    Attributes:
-        labels: native labels, in the model's order.
-        probabilities: one per label, each within [0, 1], summing to 1.
-        min_confidence: below this the result abstains: ``top`` is None.
-    """
-
-    labels: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    min_confidence: float = 0.0
-
-    def __post_init__(self) -> None:
-        if len(self.labels) != len(self.probabilities):
-            raise ValueError(
-                f"expected {len(self.labels)} probabilities, got {len(self.probabilities)}"
-            )
-        if not all(math.isfinite(p) and -1e-6 <= p <= 1 + 1e-6 for p in self.probabilities):
-            raise ValueError(f"expected probabilities within [0, 1], got {self.probabilities}")
-        total = sum(self.probabilities)
-        if abs(total - 1.0) > 1e-3:
-            raise ValueError(f"expected probabilities that sum to 1, got a sum of {total:.4f}")
-        if not 0.0 <= self.min_confidence <= 1.0:
-            raise ValueError(f"min_confidence must be within [0, 1], got {self.min_confidence}")
-
-    @classmethod
-    def of(cls, labels: LabelSet, probabilities: ArrayLike, min_confidence: float = 0.0) -> Scores:
-        """Scores from a row of a model's output, renormalised in double precision."""
-        row = np.asarray(probabilities, dtype=np.float64)
-        if row.ndim != 1:
-            raise ValueError(f"expected one row of probabilities, got shape {row.shape}")
-        total = row.sum()
-        if not total > 0:
-            raise ValueError("expected probabilities with a positive sum")
-        return cls(labels.names, tuple((row / total).tolist()), min_confidence)
-
-    @property
-    def best(self) -> str:
-        """The most probable label, however small its probability."""
-        return self.labels[int(np.argmax(self.probabilities))]
-
-    @property
-    def confidence(self) -> float:
-        """Probability of the most probable label."""
-        return max(self.probabilities)
-
-    @property
-    def top(self) -> str | None:
-        """The most probable label, or None below ``min_confidence`` (it abstains)."""
-        return self.best if self.confidence >= self.min_confidence else None
-
-    @property
-    def shared(self) -> dict[str, float]:
-        """Probabilities over the seven shared emotions."""
-        mapped = LabelSet(self.labels).to_shared(np.asarray(self.probabilities))
-        return dict(zip(SHARED, mapped.tolist(), strict=True))
-
-    def to_dict(self) -> dict[str, float]:
-        """Label to probability, in the model's order, to four digits."""
-        return {
-            label: _rounded(p, 4) for label, p in zip(self.labels, self.probabilities, strict=True)
-        }
-
-
-def _scores_dict(scores: Scores) -> dict[str, Any]:
-    return {
-        "scores": scores.to_dict(),
-        "top": scores.top,
-        "confidence": _rounded(scores.confidence, 4),
-    }
-
-
 def _check_span(start_s: float, end_s: float) -> None:
     if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s <= end_s):
         raise ValueError(f"expected 0 <= start_s <= end_s, got {start_s} and {end_s}")
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"expected {name} within [0, 1], got {value}")
 
 
 @dataclass(frozen=True)
@@ -135,12 +61,12 @@ class FaceEmotion:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "time_s": _rounded(self.time_s, 3),
-            "box_xyxy": [_rounded(v, 1) for v in self.box_xyxy],
+            "time_s": rounded(self.time_s, 3),
+            "box_xyxy": [rounded(v, 1) for v in self.box_xyxy],
             "box_held": self.box_held,
-            "detection_score": _rounded(self.detection_score, 4),
+            "detection_score": rounded(self.detection_score, 4),
             "track_id": self.track_id,
-            **_scores_dict(self.scores),
+            **scores_dict(self.scores),
         }
 
 
@@ -163,57 +89,157 @@ class VoiceEmotion:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "start_s": _rounded(self.start_s, 3),
-            "end_s": _rounded(self.end_s, 3),
-            **_scores_dict(self.scores),
+            "start_s": rounded(self.start_s, 3),
+            "end_s": rounded(self.end_s, 3),
+            **scores_dict(self.scores),
+        }
+
+
+@dataclass(frozen=True)
+class Word:
+    """One spoken word.
+
+    Attributes:
+        text: the word with its punctuation.
+        start_s: where it begins, seconds from the start.
+        end_s: where it ends.
+        probability: how sure the transcriber is, within [0, 1].
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float
+
+    def __post_init__(self) -> None:
+        _check_span(self.start_s, self.end_s)
+        _check_share("probability", self.probability)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "text": self.text,
+            "start_s": rounded(self.start_s, 3),
+            "end_s": rounded(self.end_s, 3),
+            "probability": rounded(self.probability, 4),
         }
 
 
 @dataclass(frozen=True)
 class TextEmotion:
-    """One stretch of words with what they express."""
+    """One stretch of words with what they express.
+
+    Attributes:
+        start_s: where it begins, seconds from the start.
+        end_s: where it ends.
+        text: what was said.
+        scores: the recogniser's answer; it abstains where it had no text that it can read.
+        language: of the speech, two or three letters as Whisper names it; None: not known.
+        language_probability: within [0, 1]; None where it was not heard but given.
+        words: in order, each with its time.
+        translated: the scores were read from Whisper's translation into English.
+        scored_text: what the scores were read from, where that is not ``text``.
+    """
 
     start_s: float
     end_s: float
     text: str
     scores: Scores
+    language: str | None = None
+    language_probability: float | None = None
+    words: tuple[Word, ...] = ()
+    translated: bool = False
+    scored_text: str | None = None
 
     def __post_init__(self) -> None:
         _check_span(self.start_s, self.end_s)
+        if self.language_probability is not None:
+            _check_share("language_probability", self.language_probability)
 
     def to_dict(self) -> dict[str, Any]:
+        sure = self.language_probability
         return {
-            "start_s": _rounded(self.start_s, 3),
-            "end_s": _rounded(self.end_s, 3),
+            "start_s": rounded(self.start_s, 3),
+            "end_s": rounded(self.end_s, 3),
             "text": self.text,
-            **_scores_dict(self.scores),
+            "language": self.language,
+            "language_probability": None if sure is None else rounded(sure, 4),
+            "translated": self.translated,
+            "scored_text": self.scored_text,
+            "words": [word.to_dict() for word in self.words],
+            **scores_dict(self.scores),
         }
 
 
 @dataclass(frozen=True)
 class FusedEmotion:
-    """What the modalities say together at one moment; an absent one has weight 0."""
+    """What the modalities say together at one moment.
+
+    Attributes:
+        time_s: when, in seconds from the start; of an answer for a stretch: where it begins.
+        scores: over the shared seven; of one modality alone, exactly its own.
+        weights: share of ``face``, ``voice`` and ``words`` in the answer, summing to 1; 0 for one
+            that is absent.
+        qualities: within [0, 1], of the readings that are there.
+        congruence: how far those that spoke agree, from 0 (a smile over an angry voice) to 1;
+            None where fewer than two spoke.
+        pairs: the same for each two, as ``face+voice``.
+        track_id: whose face it is; None where no face spoke.
+        end_s: of an answer for a stretch without frames: where it ends; None for a moment.
+    """
 
     time_s: float
     scores: Scores
     weights: Mapping[str, float] = field(default_factory=dict)
+    qualities: Mapping[str, float] = field(default_factory=dict)
+    congruence: float | None = None
+    pairs: Mapping[str, float] = field(default_factory=dict)
+    track_id: int | None = None
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_span(self.time_s, self.time_s if self.end_s is None else self.end_s)
+        found = {**self.weights, **self.qualities, **self.pairs}
+        if self.congruence is not None:
+            found["congruence"] = self.congruence
+        for name, value in found.items():
+            _check_share(name, value)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Those that spoke."""
+        return tuple(name for name, weight in self.weights.items() if weight > 0)
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "time_s": _rounded(self.time_s, 3),
-            "weights": {name: _rounded(w, 4) for name, w in self.weights.items()},
-            **_scores_dict(self.scores),
+            "time_s": rounded(self.time_s, 3),
+            "end_s": None if self.end_s is None else rounded(self.end_s, 3),
+            "track_id": self.track_id,
+            "modalities": list(self.modalities),
+            "weights": {name: rounded(w, 4) for name, w in self.weights.items()},
+            "qualities": {name: rounded(q, 4) for name, q in self.qualities.items()},
+            "congruence": None if self.congruence is None else rounded(self.congruence, 4),
+            "pairs": {name: rounded(value, 4) for name, value in self.pairs.items()},
+            **scores_dict(self.scores),
         }
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What holds at ``time_s``: the faces in view, the last voice, whether somebody speaks."""
+    """What holds at ``time_s``.
+
+    Attributes:
+        time_s: seconds from the start.
+        faces: in view.
+        voice: the last reading.
+        speaking: whether somebody speaks.
+        fused: what is there together; None where nothing is.
+    """
 
     time_s: float
     faces: tuple[FaceEmotion, ...] = ()
     voice: VoiceEmotion | None = None
     speaking: bool = False
+    fused: FusedEmotion | None = None
 
 
 @dataclass(frozen=True)
@@ -227,7 +253,8 @@ class Analysis:
         size_px: ``(width, height)`` of the picture or video as shown (after rotation), or None.
         has_sound: whether there is a sound track.
         frames_read: how many frames were looked at.
-        models: role (``detector``, ``face``, ``voice``, ``speech``) to ``name@version``.
+        models: role (``detector``, ``face``, ``voice``, ``speech``, ``transcriber``, ``words``,
+            ``fusion`` where two of them came together) to ``name@version``.
         faces: in order of time, then track.
         voice: in order of time.
         words: in order of time.
@@ -253,8 +280,13 @@ class Analysis:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Per face track and for the voice: state, mean scores and the share of each label."""
-        return {"faces": self._faces_summary(), "voice": self._voice_summary()}
+        """Per face track, for voice, words and all together: state, mean scores, shares."""
+        return {
+            "faces": self._faces_summary(),
+            "voice": self._voice_summary(),
+            "words": self._words_summary(),
+            "fused": self._fused_summary(),
+        }
 
     def _faces_summary(self) -> dict[str, Any]:
         if self.size_px is None:
@@ -266,11 +298,11 @@ class Analysis:
             tracks.append(
                 {
                     "track_id": track_id,
-                    "start_s": _rounded(seen[0].time_s, 3),
-                    "end_s": _rounded(seen[-1].time_s, 3),
+                    "start_s": rounded(seen[0].time_s, 3),
+                    "end_s": rounded(seen[-1].time_s, 3),
                     "readings": len(seen),
-                    "top_share": _shares([face.scores for face in seen]),
-                    **_scores_dict(mean),
+                    "top_share": shares([face.scores for face in seen]),
+                    **scores_dict(mean),
                 }
             )
         return {"state": "found" if tracks else "no face", "tracks": tracks}
@@ -284,9 +316,43 @@ class Analysis:
         mean = mean_scores([v.scores for v in self.voice], seconds)
         return {
             "state": "found",
-            "speech_s": _rounded(sum(seconds), 3),
+            "speech_s": rounded(sum(seconds), 3),
             "readings": len(self.voice),
-            **_scores_dict(mean),
+            **scores_dict(mean),
+        }
+
+    def _words_summary(self) -> dict[str, Any]:
+        if not self.has_sound:
+            return {"state": "no sound"}
+        if not self.words:
+            return {"state": "no words" if "transcriber" in self.models else "not transcribed"}
+        counts = [max(len(text.words), 1) for text in self.words]
+        mean = mean_scores([text.scores for text in self.words], counts)
+        return {
+            "state": "found",
+            "words": sum(counts),
+            "readings": len(self.words),
+            "languages": list(dict.fromkeys(t.language for t in self.words if t.language)),
+            **scores_dict(mean),
+        }
+
+    def _fused_summary(self) -> dict[str, Any]:
+        """Mean over the moments (over seconds where all are stretches), and how far they agree."""
+        if not self.fused:
+            return {"state": "nothing to fuse"}
+        seconds = [(one.end_s or one.time_s) - one.time_s for one in self.fused]
+        weights = seconds if all(s > 0 for s in seconds) else [1.0] * len(seconds)
+        mean = mean_scores([one.scores for one in self.fused], weights)
+        both = [one for one in self.fused if one.congruence is not None]
+        agreement = [one.congruence for one in both if one.congruence is not None]
+        apart = min(both, key=lambda one: one.congruence or 0.0, default=None)
+        return {
+            "state": "found",
+            "readings": len(self.fused),
+            "together": len(both),
+            "congruence": rounded(sum(agreement) / len(both), 4) if both else None,
+            "least_congruent_s": rounded(apart.time_s, 3) if apart else None,
+            **scores_dict(mean),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -295,7 +361,7 @@ class Analysis:
             "schema": SCHEMA,
             "source": self.source,
             "kind": self.kind,
-            "duration_s": _rounded(self.duration_s, 3),
+            "duration_s": rounded(self.duration_s, 3),
             "size_px": list(self.size_px) if self.size_px else None,
             "has_sound": self.has_sound,
             "frames_read": self.frames_read,
@@ -306,29 +372,6 @@ class Analysis:
             "fused": [fused.to_dict() for fused in self.fused],
             "summary": self.summary,
         }
-
-
-def mean_scores(scores: list[Scores], weights: list[float]) -> Scores:
-    """Weighted mean of scores over the same labels.
-
-    Raises:
-        ValueError: nothing to average, or the label sets differ.
-    """
-    if not scores:
-        raise ValueError("expected at least one scores to average")
-    labels = scores[0].labels
-    if any(item.labels != labels for item in scores):
-        raise ValueError("expected scores over the same labels")
-    mean = np.average([item.probabilities for item in scores], axis=0, weights=weights)
-    return Scores(labels, tuple(mean.tolist()), scores[0].min_confidence)
-
-
-def _shares(scores: list[Scores]) -> dict[str, float]:
-    """Share of readings per label, most frequent first; abstentions count as ``unsure``."""
-    tops = [item.top or "unsure" for item in scores]
-    counts = {name: tops.count(name) for name in dict.fromkeys(tops)}
-    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
-    return {name: _rounded(count / len(tops), 4) for name, count in ordered}
 
 
 def clock(seconds: float, step_s: float = 1.0) -> str:

@@ -13,15 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.face.crop import crop_faces
+from emoscope.face.crop import crop_faces, crop_rule
 from emoscope.face.detect import FaceDetector
 from emoscope.face.recognise import FaceRecogniser
 from emoscope.face.track import FaceTracker, Track
+from emoscope.fusion.timeline import Smooth, TimeLine, models_of
 from emoscope.media.frames import SAMPLE_RATE, Frame, Sound
-from emoscope.results import Analysis, Box, FaceEmotion, Kind, Moment, Scores, VoiceEmotion
+from emoscope.results import (
+    Analysis,
+    Box,
+    FaceEmotion,
+    Kind,
+    Moment,
+    Scores,
+    TextEmotion,
+    VoiceEmotion,
+)
 from emoscope.voice.activity import SpeechGate
 from emoscope.voice.recognise import VoiceRecogniser, reading_spans
 from emoscope.voice.spans import Span
+from emoscope.words.reader import WordsReader
+from emoscope.words.recognise import WordsRecogniser
+from emoscope.words.transcribe import Transcriber
 
 
 @dataclass(frozen=True)
@@ -40,16 +53,28 @@ class VoiceParts:
     recogniser: VoiceRecogniser
 
 
+@dataclass(frozen=True)
+class WordParts:
+    """What reads words: a transcriber and a recogniser of text."""
+
+    transcriber: Transcriber
+    recogniser: WordsRecogniser
+
+
 class EmotionStream:
     """Reads emotion from frames and sound as they come.
 
     Args:
         faces: gives the parts that read faces; called when the first frame comes.
         voice: gives the parts that read voices; called when the first sound comes.
+        words: gives the parts that read words, likewise; None: words are not read.
         min_confidence: below this a reading abstains.
         detect_every: detection runs on every so many frames; between them boxes are predicted.
         face_batch: crops that are gathered before the network runs. 1: each frame is read at once,
             as a live picture needs it. The results are the same.
+        smooth: how the fused answers of the whole are steadied over time, see
+            :func:`emoscope.fusion.timeline.smoothed`; by default each moment stands for itself,
+            so that a modality that speaks alone is given as it is.
 
     Raises:
         ValueError: an argument is out of range.
@@ -60,9 +85,11 @@ class EmotionStream:
         faces: Callable[[], FaceParts],
         voice: Callable[[], VoiceParts],
         *,
+        words: Callable[[], WordParts] | None = None,
         min_confidence: float = 0.0,
         detect_every: int = 1,
         face_batch: int = 1,
+        smooth: Smooth = "none",
     ) -> None:
         if detect_every < 1 or face_batch < 1:
             raise ValueError(
@@ -70,9 +97,11 @@ class EmotionStream:
             )
         if not 0.0 <= min_confidence <= 1.0:
             raise ValueError(f"min_confidence must be within [0, 1], got {min_confidence}")
-        self._make_faces, self._make_voice = faces, voice
+        self._together = TimeLine(min_confidence, smooth)
+        self._make_faces, self._make_voice, self._make_words = faces, voice, words
         self._face_parts: FaceParts | None = None
         self._voice_parts: VoiceParts | None = None
+        self._words_reader: WordsReader | None = None
         self._min_confidence = min_confidence
         self._detect_every = detect_every
         self._face_batch = face_batch
@@ -81,6 +110,7 @@ class EmotionStream:
         self._sound = _SoundMemory()
         self._faces: list[FaceEmotion] = []
         self._voice: list[VoiceEmotion] = []
+        self._words: list[TextEmotion] = []
         self._current: tuple[FaceEmotion, ...] = ()
         self._frames = 0
         self._frame_s = 0.0
@@ -108,6 +138,7 @@ class EmotionStream:
             tracks = self._tracker.predict(frame.time_s)
         self._frames += 1
         self._frame_s = frame.time_s
+        self._together.add_frame(frame.time_s)
         tracks = [track for track in tracks if _in_view(track.box_xyxy, frame.image_rgb)]
         if tracks:
             crops = crop_faces(
@@ -134,15 +165,27 @@ class EmotionStream:
         if self._voice_parts is None:
             self._voice_parts = self._make_voice()
             self._voice_parts.gate.reset()
+            if self._make_words is not None:
+                words = self._make_words()
+                self._words_reader = WordsReader(
+                    words.transcriber, words.recogniser, self._min_confidence
+                )
         self._sound.push(sound)
-        self._read_voice(self._voice_parts.gate.push(sound.waveform))
+        spans = self._voice_parts.gate.push(sound.waveform)
+        self._read_voice(spans)
+        self._read_words(spans)
 
     @property
     def moment(self) -> Moment:
-        """What holds now: the faces last read, the last voice, whether somebody speaks."""
+        """What holds now: the faces last read, the last voice, whether somebody speaks.
+
+        ``fused`` takes the last readings of voice and words as long as they are recent.
+        """
         time_s = max(self._frame_s if self._frames else 0.0, self._sound.end_s)
         speaking = self._voice_parts is not None and self._voice_parts.gate.speaking
-        return Moment(time_s, self._current, self._voice[-1] if self._voice else None, speaking)
+        voice = self._voice[-1] if self._voice else None
+        fused = self._together.now(time_s, len(self._current), self._words)
+        return Moment(time_s, self._current, voice, speaking, fused)
 
     def close(
         self, *, source: str = "stream", kind: Kind = "video", duration_s: float | None = None
@@ -162,8 +205,13 @@ class EmotionStream:
         if self._waiting:
             self._read_faces()
         if self._voice_parts is not None:
-            self._read_voice(self._voice_parts.gate.flush())
+            spans = self._voice_parts.gate.flush()
+            self._read_voice(spans)
+            self._read_words(spans)
+            if self._words_reader is not None:
+                self._words += self._words_reader.flush()
         seen_s = max(self._frame_s, self._sound.end_s)
+        fused = self._together.whole(self._words)
         return Analysis(
             source=source,
             kind=kind,
@@ -171,9 +219,11 @@ class EmotionStream:
             size_px=self._size_px,
             has_sound=self._voice_parts is not None,
             frames_read=self._frames,
-            models=self._models(),
+            models=self._models() | models_of(fused),
             faces=tuple(self._faces),
             voice=tuple(self._voice),
+            words=tuple(self._words),
+            fused=fused,
         )
 
     def _models(self) -> dict[str, str]:
@@ -184,6 +234,8 @@ class EmotionStream:
         if self._voice_parts is not None:
             models["speech"] = self._voice_parts.gate.name
             models["voice"] = self._voice_parts.recogniser.name
+        if self._words_reader is not None:
+            models |= self._words_reader.models
         return models
 
     def _read_faces(self) -> None:
@@ -201,6 +253,11 @@ class EmotionStream:
             )
             for (time_s, track, _), row in zip(self._waiting, probs, strict=True)
         ]
+        detector = self._face_parts.detector.name
+        rule = crop_rule(detector)
+        for face, (_, _, crop) in zip(found, self._waiting, strict=True):
+            left, _, right, _ = rule.region(face.box_xyxy)
+            self._together.add_face(face, crop, right - left, detector)
         self._waiting.clear()
         self._faces += found
         self._current = tuple(face for face in found if face.time_s == self._frame_s)
@@ -210,8 +267,9 @@ class EmotionStream:
             return
         recogniser = self._voice_parts.recogniser
         parts = [part for span in spans for part in reading_spans(span)]
-        probs, _ = recogniser.read([self._sound.between(p.start_s, p.end_s) for p in parts])
-        self._voice += [
+        waveforms = [self._sound.between(p.start_s, p.end_s) for p in parts]
+        probs, _ = recogniser.read(waveforms)
+        found = [
             VoiceEmotion(
                 self._sound.medium_time(part.start_s),
                 self._sound.medium_time(part.end_s),
@@ -219,6 +277,19 @@ class EmotionStream:
             )
             for part, row in zip(parts, probs, strict=True)
         ]
+        self._voice += found
+        for voice, waveform in zip(found, waveforms, strict=True):
+            self._together.add_voice(voice, waveform)
+
+    def _read_words(self, spans: list[Span]) -> None:
+        reader = self._words_reader
+        if reader is None or self._voice_parts is None:
+            return
+        for span in spans:
+            waveform = self._sound.between(span.start_s, span.end_s)
+            self._words += reader.push(self._sound.medium_time(span.start_s), waveform)
+        if not self._voice_parts.gate.speaking:
+            self._words += reader.quiet(self._sound.end_s)
 
     def _check_open(self) -> None:
         if self._closed:

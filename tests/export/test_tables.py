@@ -118,3 +118,17 @@ def test_formulas_are_text_and_numbers_are_numbers() -> None:
 def test_nothing_read_is_a_header(make_analysis: Callable[..., Analysis], tmp_path: Path) -> None:
     write_csv(make_analysis("talk.wav", "audio"), tmp_path / "talk.csv")
     assert (tmp_path / "talk.csv").read_bytes().decode() == ",".join(COLUMNS) + "\r\n"
+
+
+def test_fused_answers_say_who_spoke_and_how_far_they_agree() -> None:
+    scores = Scores(("happy", "sad"), (0.75, 0.25))
+    weights = {"face": 0.6, "voice": 0.4, "words": 0.0}
+    both = FusedEmotion(1.0, scores, weights, congruence=0.25, track_id=3)
+    alone = FusedEmotion(2.0, scores, {"face": 0.0, "voice": 1.0, "words": 0.0}, end_s=3.5)
+    analysis = Analysis("a", "video", 9, None, True, 0, {}, fused=(both, alone))
+    rows = read_back(analysis)
+    told = [
+        [row[c] for c in ("track_id", "start_s", "end_s", "weight_face", "congruence")]
+        for row in rows
+    ]
+    assert told == [["3", "", "", "0.6", "0.25"], ["", "2.0", "3.5", "0.0", ""]]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from emoscope.export.annotate import annotate_picture
 from emoscope.export.files import atomic_path, write_json
 from emoscope.export.film import annotate_video, limits_of
+from emoscope.export.subtitles import write_srt, write_vtt
 from emoscope.export.tables import write_csv
 from emoscope.export.timeline import draw_timeline, envelope
 from emoscope.media import Frame, open_media
@@ -25,6 +26,8 @@ __all__ = [
     "export_all",
     "write_csv",
     "write_json",
+    "write_srt",
+    "write_vtt",
 ]
 
 _JPEG_QUALITY = 93
@@ -43,8 +46,9 @@ def export_all(
     """Write everything there is about one input.
 
     ``<stem>.json``, ``<stem>.csv`` and, by kind, ``<stem>.annotated.png`` (``.jpg`` for a JPEG),
-    ``<stem>.annotated.mp4`` or ``<stem>.timeline.png``. Each appears whole or not at all, and the
-    input itself is never overwritten: a file that would fall on it gets ``-result`` in its name.
+    ``<stem>.annotated.mp4`` or ``<stem>.timeline.png``; where there are words, also ``<stem>.srt``
+    and ``<stem>.vtt``. Each appears whole or not at all, and the input itself is never overwritten:
+    a file that would fall on it gets ``-result`` in its name.
 
     Args:
         analysis: what was read; its source is opened again.
@@ -70,6 +74,10 @@ def export_all(
     written = [target(".json"), target(".csv")]
     write_json(analysis, written[0])
     write_csv(analysis, written[1])
+    if analysis.words:
+        written += [target(".srt"), target(".vtt")]
+        write_srt(analysis, written[-2])
+        write_vtt(analysis, written[-1])
     if analysis.kind == "video":
         written.append(target(".annotated.mp4"))
         annotate_video(source, analysis, written[-1], progress)

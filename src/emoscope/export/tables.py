@@ -6,11 +6,13 @@ are empty. The columns:
 - ``source``: the input, as it was named
 - ``modality``: ``face``, ``voice``, ``words`` or ``fused``
 - ``time_s``: the moment, seconds from the start (face, fused)
-- ``start_s``, ``end_s``: the stretch, seconds from the start (voice, words)
-- ``track_id``: the same number for the same face through a video (face)
+- ``start_s``, ``end_s``: the stretch, seconds from the start (voice, words, fused without frames)
+- ``track_id``: the same number for the same face through a video (face, fused: whose face spoke)
 - ``x1``, ``y1``, ``x2``, ``y2``: the box in pixels (face)
 - ``detection_score``: the detector's score within [0, 1] (face)
 - ``text``: what was said (words)
+- ``weight_face``, ``weight_voice``, ``weight_words``: share of each, 0 where it is absent (fused)
+- ``congruence``: how far they agree, from 0 to 1, empty where fewer than two spoke (fused)
 - ``top``: the most probable label, empty where the reading abstains
 - ``confidence``: its probability
 - ``p_<label>``: one per native label, empty where the reading's model does not have the label
@@ -39,6 +41,10 @@ COLUMNS = (
     "y2",
     "detection_score",
     "text",
+    "weight_face",
+    "weight_voice",
+    "weight_words",
+    "congruence",
     "top",
     "confidence",
 )
@@ -105,7 +111,18 @@ def _rows(analysis: Analysis) -> Iterator[tuple[dict[str, Any], Scores]]:
         span = _span(words.start_s, words.end_s)
         yield {"modality": "words", **span, "text": plain_text(words.text)}, words.scores
     for fused in analysis.fused:
-        yield {"modality": "fused", "time_s": round(fused.time_s, 3)}, fused.scores
+        stretch = {} if fused.end_s is None else _span(fused.time_s, fused.end_s)
+        yield (
+            {
+                "modality": "fused",
+                "time_s": round(fused.time_s, 3),
+                **stretch,
+                "track_id": "" if fused.track_id is None else fused.track_id,
+                **{f"weight_{name}": round(w, 4) for name, w in fused.weights.items()},
+                "congruence": "" if fused.congruence is None else round(fused.congruence, 4),
+            },
+            fused.scores,
+        )
 
 
 def _span(start_s: float, end_s: float) -> dict[str, float]:

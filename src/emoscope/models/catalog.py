@@ -14,7 +14,7 @@ from typing import Any
 
 from emoscope.errors import UnknownModelError
 
-ROLES = ("face", "voice", "words", "speech", "detector")
+ROLES = ("face", "voice", "words", "speech", "detector", "translation", "fusion")
 CONVERSIONS = ("keras-mini-xception",)
 NO_DIGEST = "0" * 64  # a packaged model that has not been trained yet
 

@@ -13,7 +13,13 @@ voice  ``waveform`` float32 (n, time) at 16 kHz, zero-padded;      the same
        n at 1, it takes one waveform at a time, not padded
 voice  ``features`` float32 (n, width), ``width`` fixed: what the  the same
        metadata's ``input.features`` names, computed outside
+words  ``ids`` int64 (n, tokens), padded with 0                     the same
 =====  ==========================================================  ===========================
+
+A translation takes ``face`` float32 (n, d1) and ``voice`` float32 (m, d2), embeddings of the models
+that :mod:`emoscope.models.spaces` reads from its metadata, each with any number of rows. It gives
+``face_to_voice`` (n, d2) with ``face_to_voice_probs`` (n, the voice model's labels), the same the
+other way round, and both in one space: ``face_shared`` (n, s) and ``voice_shared`` (m, s).
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ from numpy.typing import NDArray
 
 from emoscope.errors import ModelError, ModelIntegrityError
 from emoscope.models.metadata import ModelMetadata
+from emoscope.models.spaces import MODALITIES, other, spaces_of
 from emoscope.models.wire import refuse_external_data
 
 MAX_BYTES = 2 * 1024**3 - 1  # protobuf's own limit for one message
@@ -41,6 +48,7 @@ _INPUTS: Mapping[str, tuple[_Graph, ...]] = {  # one of these
         {"waveform": ("float32", 2), "lengths": ("int64", 1)},
         {"features": ("float32", 2)},
     ),
+    "words": ({"ids": ("int64", 2)},),
 }
 _OUTPUTS: _Graph = {"probs": ("float32", 2), "embedding": ("float32", 2)}
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int64)": "int64"}
@@ -142,7 +150,34 @@ class Session:
                 "input 'features' must have a fixed width, got "
                 + _shape_text(self._inputs["features"][1])
             )
+        if role == "translation":
+            self._check_translation()
         self._check_stated_input()
+
+    def _check_translation(self) -> None:
+        """Inputs and outputs have exactly the widths that the stated spaces have."""
+        spaces = spaces_of(self.metadata)
+        self._form((dict.fromkeys(MODALITIES, ("float32", 2)),))
+        shared: set[int | None] = set()
+        for source in MODALITIES:
+            target = other(source)
+            way = f"{source}_to_{target}"
+            wanted = {way: spaces[target].width, f"{way}_probs": len(spaces[target].labels)}
+            outputs: _Graph = dict.fromkeys((*wanted, f"{source}_shared"), ("float32", 2))
+            _check_tensors("input", self._inputs, {source: ("float32", 2)})
+            _check_tensors("output", self._outputs, outputs)
+            got = {name: self._outputs[name][1][1] for name in wanted}
+            wanted[source] = spaces[source].width
+            got[source] = self._inputs[source][1][1]
+            if got != wanted:
+                raise ModelIntegrityError(
+                    f"the metadata states the widths {wanted}, the graph has {got}"
+                )
+            shared.add(self._outputs[f"{source}_shared"][1][1])
+        if len(shared) != 1 or None in shared:
+            raise ModelIntegrityError(
+                f"both sides must share one space of a fixed width, the graph has {shared}"
+            )
 
     def _form(self, forms: tuple[_Graph, ...]) -> _Graph:
         """The one of ``forms`` that has the graph's inputs."""

@@ -29,6 +29,8 @@ def test_one_document_per_input_and_nothing_else_on_standard_output(
     assert recording["summary"] == {
         "faces": {"state": "no picture", "tracks": []},
         "voice": {"state": "no speech"},
+        "words": {"state": "not transcribed"},
+        "fused": {"state": "nothing to fuse"},
     }
     assert video["summary"]["voice"]["state"] == "no sound"
     assert video["frames_read"] > 0

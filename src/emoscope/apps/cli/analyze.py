@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emoscope.apps.cli.console import complain, err, out, progress_bar
-from emoscope.apps.cli.options import Detector, FaceModel, Json, Speech, VoiceModel
+from emoscope.apps.cli.options import (
+    Detector,
+    FaceModel,
+    Json,
+    Language,
+    Speech,
+    Transcribe,
+    Translate,
+    VoiceModel,
+    WordsModel,
+)
 from emoscope.errors import MediaError
 
 if TYPE_CHECKING:
@@ -33,6 +43,10 @@ def analyze(
     voice_model: VoiceModel = "emoscope-voice",
     detector: Annotated[Detector, typer.Option(help="Face detector.")] = Detector.AUTO,
     speech: Annotated[Speech, typer.Option(help="How speech is found.")] = Speech.AUTO,
+    transcribe: Transcribe = None,
+    language: Language = None,
+    translate: Translate = False,
+    words_model: WordsModel = "emoscope-words",
     min_confidence: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Below this a reading is 'unsure'.")
     ] = 0.3,
@@ -50,11 +64,19 @@ def analyze(
     from emoscope.analyzer import Analyzer
     from emoscope.media import Limits
 
+    if transcribe is not None:
+        fetch_whisper(transcribe)
+    elif language is not None or translate:
+        raise typer.BadParameter("--language and --translate need --transcribe")
     analyzer = Analyzer(
         face_model=face_model,
         voice_model=voice_model,
         detector=detector.value,
         speech=speech.value,
+        transcribe=transcribe,
+        language=language,
+        translate=translate,
+        words_model=words_model,
         min_confidence=min_confidence,
         fps=fps,
         limits=Limits(max_pixels=round(max_megapixels * 1e6), max_duration_s=max_hours * 3600),
@@ -72,6 +94,25 @@ def analyze(
             )
     if failed:
         raise typer.Exit(1)
+
+
+def fetch_whisper(name: str) -> None:
+    """Fetch a known size that is not on this machine, with progress; check any other name.
+
+    Raises:
+        MissingExtraError: the ``words`` extra is not installed.
+        ModelError: it cannot be had; the message says how.
+    """
+    from emoscope._optional import require
+    from emoscope.models import whisper
+
+    spec = whisper.find(name)
+    if spec is None:
+        whisper.folder_of(name)
+    elif not whisper.is_available(spec):
+        require("faster_whisper", extra="words")  # before anything is downloaded
+        with progress_bar(f"fetching {spec.name}") as step:
+            whisper.fetch(spec, progress=step)
 
 
 def read_all(analyzer: Analyzer, paths: Iterable[str]) -> Iterator[tuple[str, Analysis | None]]:

@@ -13,7 +13,7 @@ from rich.table import Table
 from emoscope.apps.cli.console import out, progress_bar
 from emoscope.apps.cli.options import Json
 from emoscope.apps.cli.render import link
-from emoscope.models import catalog, store
+from emoscope.models import catalog, store, whisper
 
 if TYPE_CHECKING:
     from emoscope.models.metadata import ModelMetadata
@@ -44,6 +44,12 @@ def list_models(as_json: Json = False) -> None:
             here = "fetched" if store.is_available(spec.name) else "not fetched"
         table.add_row(spec.name, spec.role, spec.version, here, spec.title)
     out.print(table)
+    out.print("\nFor analyze --transcribe:")
+    sizes = Table(box=None, pad_edge=False, show_header=False)
+    for size in whisper.known().values():
+        here = "fetched" if whisper.is_available(size) else "not fetched"
+        sizes.add_row(size.name, size.version, here, f"{size.size_bytes / 1e6:,.0f} MB")
+    out.print(sizes)
 
 
 @app.command()
@@ -51,7 +57,7 @@ def show(name: Name, as_json: Json = False) -> None:
     """One model: origin, licence, labels, how it was measured."""
     spec = catalog.find(name)
     facts: dict[str, Any] = {**asdict(spec), "available": store.is_available(name)}
-    if facts["available"] and spec.role in ("face", "voice"):
+    if facts["available"] and spec.role in ("face", "voice", "words"):
         from emoscope.models.load import load
 
         facts["metadata"] = _metadata_facts(load(name).metadata)
@@ -84,15 +90,23 @@ def _text(value: Any) -> str:
 
 @app.command()
 def fetch(
-    name: Name,
+    name: Annotated[str, typer.Argument(help="From 'emoscope models list'; also whisper-tiny.")],
     from_file: Annotated[
         Path | None,
-        typer.Option("--from", help="Take the published file from here instead of the network."),
+        typer.Option(
+            "--from",
+            help="Take the published file (of a Whisper: the folder of its files) from here "
+            "instead of the network.",
+        ),
     ] = None,
 ) -> None:
     """Fetch a model (or take it from a file), check it, and keep it in the cache."""
     with progress_bar(f"fetching {name}") as step:
-        path = store.fetch(name, from_file=from_file, progress=step)
+        size = whisper.find(name) if name.startswith(whisper.PREFIX) else None
+        if size is not None:
+            path = whisper.fetch(size, from_folder=from_file, progress=step)
+        else:
+            path = store.fetch(name, from_file=from_file, progress=step)
     out.print(f"{link(name)} is ready: {link(path)}", soft_wrap=True)
 
 

@@ -30,4 +30,25 @@ FaceModel = Annotated[
 VoiceModel = Annotated[
     str, typer.Option("--voice-model", help="Name, .onnx file or run folder of the voice model.")
 ]
+WordsModel = Annotated[
+    str,
+    typer.Option(
+        "--words-model",
+        help="Name, .onnx file or run folder of the text model, or the folder of a Hugging Face "
+        "classifier exported to ONNX.",
+    ),
+]
+Transcribe = Annotated[
+    str | None,
+    typer.Option(
+        "--transcribe",
+        metavar="[tiny|base|small|medium|large-v3|turbo|FOLDER]",
+        help="Read the words too, with this Whisper (fetched when first needed).",
+    ),
+]
+Language = Annotated[
+    str | None,
+    typer.Option("--language", help="What is spoken, for example 'de'; heard when left out."),
+]
+Translate = Annotated[bool, typer.Option("--translate", help="Give the words in English.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, nothing else there.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -12,19 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from emoscope.labels import COLOURS, plain_label
-from emoscope.results import Analysis, FaceEmotion, Scores, VoiceEmotion, clock, mean_scores
+from emoscope.results import Analysis, FaceEmotion, Scores, clock, mean_scores
 
 BAR = 20  # characters
 GREY = "#8A8F98"
 
 
 def render(analysis: Analysis) -> RenderableType:
-    """One input: a heading, its faces, its voice."""
+    """One input: a heading, its faces, its voice, its words."""
     parts: list[RenderableType] = [_heading(analysis)]
     if analysis.size_px is not None:
         parts.append(_faces(analysis))
     if analysis.kind != "image":
         parts.append(_voice(analysis))
+        if "transcriber" in analysis.models:
+            parts.append(_words(analysis))
+    if any(one.congruence is not None for one in analysis.fused):
+        parts.append(_together(analysis))
     return Group(*parts, "")
 
 
@@ -80,11 +84,49 @@ def _voice(analysis: Analysis) -> RenderableType:
     return Padding(table, (0, 0, 0, 2))
 
 
-def _first_and_last(voices: tuple[VoiceEmotion, ...], most: int) -> Iterable[VoiceEmotion | None]:
-    if len(voices) <= most:
-        return voices
+def _words(analysis: Analysis) -> RenderableType:
+    if not analysis.words:
+        return _plain("no words")
+    table = _table("words")
+    table.add_column("", style=GREY, no_wrap=True)
+    table.add_column("said", overflow="fold", ratio=1)
+    table.add_column("appears", no_wrap=True, min_width=8)
+    table.add_column("", justify="right", no_wrap=True, min_width=4)
+    for said in _first_and_last(analysis.words, 12):
+        if said is None:
+            table.add_row("…")
+            continue
+        span = f"{clock(said.start_s, 0.1)} to {clock(said.end_s, 0.1)}"
+        text = Text(said.text)
+        if said.scored_text is not None:
+            text.append(f"\n{said.scored_text}", style=GREY)
+        language = f"{said.language or '?'}{'→en' if said.translated else ''}"
+        label, _, share, _ = _cells(said.scores)
+        table.add_row(span, language, text, label, share)
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _together(analysis: Analysis) -> RenderableType:
+    """All modalities as one: ``together: happy 61%, congruence 0.82``."""
+    found = analysis.summary["fused"]
+    where = clock(found["least_congruent_s"], 0.1)
+    line = Text.assemble(
+        ("together: ", GREY),
+        (found["top"] or "unsure", f"bold {COLOURS[found['top']] if found['top'] else GREY}"),
+        (f" {found['confidence']:.0%}, congruence {found['congruence']:.2f}", ""),
+        (f", least at {where}" if found["together"] > 1 else "", GREY),
+    )
+    return Padding(line, (0, 0, 0, 2))
+
+
+_Reading = TypeVar("_Reading")
+
+
+def _first_and_last(readings: tuple[_Reading, ...], most: int) -> Iterable[_Reading | None]:
+    if len(readings) <= most:
+        return readings
     half = most // 2
-    return [*voices[:half], None, *voices[-half:]]
+    return [*readings[:half], None, *readings[-half:]]
 
 
 def _table(first: str) -> Table:

@@ -1,0 +1,1 @@
+"""Faces, voices and words together: pooling, congruence, smoothing over time, translation."""

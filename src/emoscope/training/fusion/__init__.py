@@ -1,0 +1,1 @@
+"""Fits how faces, voices and words are pooled, and measures what that gives."""

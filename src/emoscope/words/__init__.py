@@ -1,0 +1,1 @@
+"""Words: what is said (Whisper), and what emotion the text shows."""
