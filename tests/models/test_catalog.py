@@ -30,6 +30,7 @@ def test_known_models() -> None:
     assert roles == {
         "emoscope-face": "face",
         "emoscope-voice": "voice",
+        "emoscope-words": "words",
         "emoscope-fusion": "fusion",
         "yunet": "detector",
         "mini-xception": "face",

@@ -62,6 +62,8 @@ def test_verify_finds_the_shipped_models_whole_and_the_others_absent(run: Callab
     assert states == {
         "emoscope-face": "ok",
         "emoscope-voice": "ok",
+        "emoscope-words": "ok",
+        "emoscope-fusion": "ok",
         "yunet": "absent",
         "mini-xception": "absent",
     }

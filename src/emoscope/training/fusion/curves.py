@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+from scipy.optimize import minimize_scalar
 
 from emoscope.face.crop import crop_faces
 from emoscope.face.detect import FaceDetector

@@ -1,0 +1,1 @@
+"""The emotion of words: GoEmotions, two readers, one small graph."""
