@@ -23,7 +23,23 @@ FILES = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 def corpus(tmp_path: Path) -> Path:
     """Comments whose one telling word says all."""
     rng = random.Random(0)
-    fillers = ["the", "a", "of", "my", "our", "that", "there", "when", "then", "well", "so", "and", "but", "for", "with"]
+    fillers = [
+        "the",
+        "a",
+        "of",
+        "my",
+        "our",
+        "that",
+        "there",
+        "when",
+        "then",
+        "well",
+        "so",
+        "and",
+        "but",
+        "for",
+        "with",
+    ]
     (tmp_path / "labels.txt").write_text("\n".join(FILES[:6]) + "\n")
     for name, count in (("train", 600), ("dev", 70)):
         rows = []
