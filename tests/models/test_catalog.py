@@ -31,6 +31,7 @@ def test_known_models() -> None:
         "emoscope-face": "face",
         "emoscope-voice": "voice",
         "emoscope-fusion": "fusion",
+        "emoscope-translation": "translation",
         "yunet": "detector",
         "mini-xception": "face",
     }
