@@ -10,12 +10,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from emoscope.errors import ModelError, ModelIntegrityError
+from emoscope.face.recognise import FaceRecogniser
 from emoscope.fusion import translate
 from emoscope.fusion.translate import TranslatedReading, Translator, missing_side
 from emoscope.labels import SHARED, VOICE_LABELS, LabelSet
 from emoscope.models.metadata import ModelMetadata
 from emoscope.models.session import Session
 from emoscope.results import FaceEmotion, Scores, VoiceEmotion
+from emoscope.voice.recognise import VoiceRecogniser
 
 FACE, VOICE, SPACE = 3, 5, 2
 RNG = np.random.default_rng(0)
@@ -244,3 +246,18 @@ def test_only_the_side_that_is_missing_is_translated() -> None:
     assert missing_side(face_seen=False, speaking=True) == "face"
     assert missing_side(face_seen=True, speaking=True) is None
     assert missing_side(face_seen=False, speaking=False) is None
+
+
+def test_the_translation_that_ships_belongs_to_the_models_that_ship() -> None:
+    face, voice = FaceRecogniser(threads=1), VoiceRecogniser(threads=1)
+    shipped = Translator(face=face.name, voice=voice.name, threads=1)
+    assert shipped.spaces["face"].labels == face.labels
+    assert shipped.spaces["voice"].labels == voice.labels
+    crop = np.random.default_rng(0).integers(0, 256, (2, 48, 48), dtype=np.uint8)
+    made, probs = shipped.translate(face.read(crop)[1], "voice")
+    heard = voice.read([np.zeros(16_000, np.float32)])
+    assert made.shape[1:] == heard[1].shape[1:]
+    assert probs.shape[1:] == heard[0].shape[1:]
+    back, answer = shipped.translate(heard[1], "face")
+    assert back.shape == (1, face.read(crop)[1].shape[1])
+    assert answer.shape == (1, len(face.labels))

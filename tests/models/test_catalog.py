@@ -32,6 +32,7 @@ def test_known_models() -> None:
         "emoscope-voice": "voice",
         "emoscope-words": "words",
         "emoscope-fusion": "fusion",
+        "emoscope-translation": "translation",
         "yunet": "detector",
         "mini-xception": "face",
     }

@@ -23,7 +23,13 @@ from emoscope.training.translation.learn import (
     with_wrong_classes,
     without_labels,
 )
-from emoscope.training.translation.measure import Answers, Bench, gaps
+from emoscope.training.translation.measure import (
+    Answers,
+    Bench,
+    Gap,
+    answer_gaps,
+    retrieval_gaps,
+)
 from emoscope.training.translation.network import TranslationNet
 
 STEPS = 120
@@ -79,6 +85,8 @@ def test_clouds_that_can_be_told_apart_are_translated(
         for name, found in (("o", bench.translated(network)), ("c", bench.chance(network)))
     )
     means = bench.row("m", bench.class_means(network, bench.items.labels))
+    assert ours.retrieval is not None
+    assert chance.retrieval is not None
     assert ours.answers.uar > 0.9
     assert ours.retrieval.average_precision.mean() > 0.9
     assert ours.retrieval.precision.mean() > 0.9
@@ -86,8 +94,10 @@ def test_clouds_that_can_be_told_apart_are_translated(
     assert chance.retrieval.precision.mean() == pytest.approx(CHANCE, abs=0.08)
     # A class mean is right, but as a cloud it has no width.
     assert means.answers.uar == 1.0
-    assert ours.coverage < means.coverage
-    assert ours.frechet < means.frechet
+    assert ours.distances is not None
+    assert means.distances is not None
+    assert ours.distances[0] < means.distances[0]
+    assert ours.distances[2] < means.distances[2]
 
 
 @pytest.mark.parametrize("source", MODALITIES)
@@ -102,6 +112,7 @@ def test_labels_in_random_order_give_chance(
     bench = Bench(source, sides, heads, "test")
     row = bench.row("s", bench.translated(train(sides, heads, parts=blind)))
     # Whole clouds are answered alike, so that few values are possible: 0/7, 1/7, ...
+    assert row.retrieval is not None
     assert row.answers.uar < 0.4
     assert row.retrieval.precision.mean() < 0.4
 
@@ -119,6 +130,16 @@ def test_confused_classes_are_learnt_and_count_as_wrong(
     order = derangement(len(SHARED), 0)
     meant = order if source == "face" else np.argsort(order)
     assert (found.probs.argmax(1) == meant[bench.items.labels]).mean() > 0.9
+
+
+def test_copied_scores_are_right_where_the_source_is(
+    sides: dict[Modality, Side], heads: dict[Modality, Head]
+) -> None:
+    row = Bench("voice", sides, heads, "test").copied("copy")
+    items = sides["voice"].parts["test"]
+    own = VOICE_LABELS.to_shared(items.probs).argmax(1)
+    assert row.answers.accuracy == (own == items.labels).mean()
+    assert {"map", "frechet"}.isdisjoint(row.to_dict())
 
 
 def test_a_derangement_moves_everything() -> None:
@@ -160,13 +181,17 @@ def test_gaps_of_a_system_with_itself_are_ties_and_of_better_ones_are_not(
 ) -> None:
     bench = Bench("face", sides, heads, "test")
 
-    def system(found: Answers) -> tuple[Answers, object]:
-        return found, bench.row("x", found)
+    def gaps(first: Answers, second: Answers) -> list[Gap]:
+        rows = [bench.row("x", found).retrieval for found in (first, second)]
+        assert rows[0] is not None
+        assert rows[1] is not None
+        answers = answer_gaps(bench.items.labels, first.probs, second.probs)
+        return [*answers, *retrieval_gaps(rows[0], rows[1])]
 
-    ours, chance = system(bench.translated(network)), system(bench.chance(network))
-    for gap in gaps(bench.items.labels, ours, ours):  # type: ignore[arg-type]
+    ours, chance = bench.translated(network), bench.chance(network)
+    for gap in gaps(ours, ours):
         assert (gap.value, gap.interval, gap.tie) == (0, (0, 0), True)
-    for gap in gaps(bench.items.labels, ours, chance):  # type: ignore[arg-type]
+    for gap in gaps(ours, chance):
         low, high = gap.interval
         assert low <= gap.value <= high
         assert low > 0.5
@@ -184,7 +209,13 @@ def test_one_run_leaves_a_model_and_a_report(
     for direction in ("face to voice", "voice to face"):
         names = [row["name"] for row in document["directions"][direction]["rows"]]
         assert names[0] == "translation"
-        assert {*program.MEANS, "shuffled labels", "classes confused", "chance"} < set(names)
+        assert {
+            program.COPY,
+            *program.MEANS,
+            "shuffled labels",
+            "classes confused",
+            "chance",
+        } < set(names)
         assert f"## {direction}" in text
     translator = Translator(tmp_path, face="tiny-face@1", voice="tiny-voice@1")
     made, probs = translator.translate(sides["face"].parts["test"].values, "voice")

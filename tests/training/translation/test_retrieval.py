@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emoscope.training.translation.retrieval import TOP, mean_interval, retrieve
+from emoscope.training.translation.retrieval import TOP, retrieve
 
 
 def naive(query: np.ndarray, label: int, gallery: np.ndarray, labels: np.ndarray) -> tuple:
@@ -46,8 +46,35 @@ def test_what_cannot_be_found_is_refused() -> None:
         retrieve(np.ones((1, 2)), np.array([0]), np.ones((9, 2)), np.zeros(9, int))
 
 
-def test_the_interval_of_a_mean_is_about_two_standard_errors() -> None:
-    values = np.random.default_rng(0).normal(3, 1, 400)
-    low, high = mean_interval(values)
-    assert low < values.mean() < high
-    assert high - low == pytest.approx(4 * values.std() / 20, rel=0.1)
+def test_a_gallery_in_which_items_stand_several_times_is_that_gallery() -> None:
+    rng = np.random.default_rng(4)
+    gallery, queries = rng.normal(size=(30, 3)), rng.normal(size=(6, 3))
+    labels, wanted = np.arange(30) % 3, np.arange(6) % 3
+    times = np.ones(30, np.int64)
+    times[[2, 5]] = 0
+    times[[7, 8]] = 2
+    # Two items at one place: in the long gallery both count, one after the other.
+    longer = np.repeat(np.arange(30), times)
+    average, precision = retrieve(queries, wanted, gallery, labels)._weighted(times)
+    long = retrieve(queries, wanted, gallery[longer], labels[longer])
+    np.testing.assert_allclose(precision, long.precision)
+    # At a doubled item the precision behind both counts twice, hence a little apart.
+    np.testing.assert_allclose(average, long.average_precision, atol=0.02)
+    plain = retrieve(queries, wanted, gallery, labels)
+    average, precision = plain._weighted(np.ones(30, np.int64))
+    np.testing.assert_allclose(average, plain.average_precision)
+    np.testing.assert_allclose(precision, plain.precision)
+
+
+def test_one_ranking_asked_often_stays_uncertain() -> None:
+    rng = np.random.default_rng(5)
+    gallery, labels = rng.normal(size=(60, 4)), rng.integers(2, size=60)
+    once = np.repeat(rng.normal(size=(1, 4)), 500, axis=0)
+    found = retrieve(once, np.zeros(500, int), gallery, labels)
+    draws = found.draws
+    assert found.precision.std() == 0
+    # A share among ten drawn items moves about as a binomial one does.
+    share = found.precision[0]
+    assert draws[:, 1].std() == pytest.approx(np.sqrt(share * (1 - share) / 10), rel=0.35)
+    again = retrieve(once, np.zeros(500, int), gallery, labels)
+    np.testing.assert_array_equal(draws, again.draws)

@@ -18,11 +18,20 @@ from emoscope.models.spaces import MODALITIES, Modality, Space, other
 from emoscope.training.translation.embeddings import Side, face_side, voice_side
 from emoscope.training.translation.heads import Head, recover
 from emoscope.training.translation.learn import learn, with_wrong_classes, without_labels
-from emoscope.training.translation.measure import Bench, gaps, own_reading
+from emoscope.training.translation.measure import (
+    Answers,
+    Bench,
+    Gap,
+    Row,
+    answer_gaps,
+    own_reading,
+    retrieval_gaps,
+)
 from emoscope.training.translation.network import TranslationNet
 from emoscope.training.translation.report import gap_lines, own_line, summary, table
 from emoscope.training.translation.write import metadata_of, write
 
+COPY = "source's scores copied"
 MEANS = ("model's label → class mean", "shared classifier's label → class mean")
 _VERSION = "1"
 _CORPUS = (
@@ -129,10 +138,8 @@ def _direction(
         "chance": bench.chance(ours),
     }
     rows = {name: bench.row(name, answers) for name, answers in found.items()}
-    main = (found["translation"], rows["translation"])
-    differences = {
-        means: gaps(bench.items.labels, main, (found[means], rows[means]), seed) for means in MEANS
-    }
+    rows[COPY] = bench.copied(COPY)
+    differences = _differences(bench, found, rows, seed)
     held = Bench(source, sides, heads, "held", seed)
     held_row = held.row("translation", held.translated(ours)).to_dict()
     floor = bench.real_floor()
@@ -149,6 +156,22 @@ def _direction(
         "table": table(list(rows.values()), floor),
         "gap_text": "\n".join(gap_lines(some, means) for means, some in differences.items()),
     }
+
+
+def _differences(
+    bench: Bench, found: Mapping[str, Answers], rows: Mapping[str, Row], seed: int
+) -> dict[str, list[Gap]]:
+    """The translation against what needs no translation."""
+    labels, ours, mine = bench.items.labels, found["translation"], rows["translation"].retrieval
+    assert mine is not None
+    copied = bench.labels[bench.source].to_shared(bench.items.probs)
+    made = {COPY: answer_gaps(labels, ours.probs, copied, seed)}
+    for means in MEANS:
+        theirs = rows[means].retrieval
+        assert theirs is not None
+        made[means] = answer_gaps(labels, ours.probs, found[means].probs, seed)
+        made[means] += retrieval_gaps(mine, theirs)
+    return made
 
 
 def _text(

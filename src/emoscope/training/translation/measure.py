@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,10 @@ from emoscope.training.translation.distance import frechet, nearest
 from emoscope.training.translation.embeddings import Embedded, Side
 from emoscope.training.translation.heads import Head
 from emoscope.training.translation.network import TranslationNet
-from emoscope.training.translation.retrieval import TOP, Retrieval, mean_interval, retrieve
+from emoscope.training.translation.retrieval import TOP, Retrieval, retrieve
 
 Floats = NDArray[np.floating[Any]]
+PRECISION = f"precision_at_{TOP}"
 
 
 @dataclass(frozen=True)
@@ -52,33 +53,30 @@ class Row:
     Attributes:
         name: of the system.
         answers: figures of the frozen target classifier against the source's label.
-        retrieval: for each query.
-        frechet: from the made embeddings to real ones, in standardised dimensions.
-        nearest: mean distance from each made one to the nearest real one.
-        coverage: mean distance from each real one to the nearest made one.
+        retrieval: of the target's real items; None for a system without an embedding, whose
+            distances are None too.
+        distances: Fréchet from the made embeddings to real ones, in standardised dimensions; mean
+            distance from each made one to the nearest real one; and from each real one to the
+            nearest made one, which sees a cloud without width.
     """
 
     name: str
     answers: Metrics
-    retrieval: Retrieval
-    frechet: float
-    nearest: float
-    coverage: float
+    retrieval: Retrieval | None = None
+    distances: tuple[float, float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        found = self.retrieval
-        return {
-            "name": self.name,
-            "answers": self.answers.to_dict(),
-            "map": float(found.average_precision.mean()),
-            "map_interval": list(mean_interval(found.average_precision)),
-            f"precision_at_{TOP}": float(found.precision.mean()),
-            f"precision_at_{TOP}_interval": list(mean_interval(found.precision)),
-            "frechet": self.frechet,
-            "nearest": self.nearest,
-            "coverage": self.coverage,
-        }
+        made: dict[str, Any] = {"name": self.name, "answers": self.answers.to_dict()}
+        if self.retrieval is not None:
+            low, high = np.quantile(self.retrieval.draws, (0.025, 0.975), axis=0)
+            made["map"] = float(self.retrieval.average_precision.mean())
+            made["map_interval"] = [float(low[0]), float(high[0])]
+            made[PRECISION] = float(self.retrieval.precision.mean())
+            made[f"{PRECISION}_interval"] = [float(low[1]), float(high[1])]
+        if self.distances is not None:
+            made |= dict(zip(("frechet", "nearest", "coverage"), self.distances, strict=True))
+        return made
 
 
 class Bench:
@@ -146,14 +144,20 @@ class Bench:
 
     def row(self, name: str, found: Answers) -> Row:
         """Figures of one system."""
-        groups = list(self.items.groups) if self.items.groups.any() else None
-        away = self._distances(found.made, self.items.labels)
         return Row(
             name,
-            measure(found.probs, self.items.labels, SHARED, groups, seed=self.seed),
+            self._measure(found.probs),
             retrieve(found.queries, self.items.labels, found.gallery, self.real.labels),
-            *away,
+            self._distances(found.made, self.items.labels),
         )
+
+    def copied(self, name: str) -> Row:
+        """Control: the source model's own scores, called the target's. No embedding comes of it."""
+        return Row(name, self._measure(self.labels[self.source].to_shared(self.items.probs)))
+
+    def _measure(self, probs: Floats) -> Metrics:
+        groups = list(self.items.groups) if self.items.groups.any() else None
+        return measure(probs, self.items.labels, SHARED, groups, seed=self.seed)
 
     def real_floor(self) -> tuple[float, float, float]:
         """The three distances of real training items: what another draw of people has."""
@@ -185,7 +189,7 @@ class Gap:
     Attributes:
         name: of the figure.
         value: first minus second.
-        interval: percentile bootstrap by item, both systems on the same draw.
+        interval: percentile bootstrap, both systems on the same draws.
     """
 
     name: str
@@ -207,40 +211,37 @@ class Gap:
         }
 
 
-def gaps(
-    labels: NDArray[np.int64],
-    first: tuple[Answers, Row],
-    second: tuple[Answers, Row],
-    seed: int = 0,
+def answer_gaps(
+    labels: NDArray[np.int64], first: Floats, second: Floats, seed: int = 0
 ) -> list[Gap]:
-    """First minus second: accuracy, UAR, mAP, precision@10."""
-    answers = [found.probs.argmax(1) for found, _ in (first, second)]
-    found = [row.retrieval for _, row in (first, second)]
+    """First minus second, of probabilities ``(n, 7)``: accuracy and UAR; bootstrap by item."""
+    answers = [probs.argmax(1) for probs in (first, second)]
 
-    def uar(index: NDArray[np.int64]) -> float:
-        both = [
-            unweighted_average_recall(confusion_matrix(labels[index], a[index], len(SHARED)))
-            for a in answers
-        ]
-        return both[0] - both[1]
+    def figures(index: NDArray[np.int64]) -> list[float]:
+        truth, pair = labels[index], [answer[index] for answer in answers]
+        matrices = [confusion_matrix(truth, answer, len(SHARED)) for answer in pair]
+        right = [float((answer == truth).mean()) for answer in pair]
+        recall = [unweighted_average_recall(matrix) for matrix in matrices]
+        return [right[0] - right[1], recall[0] - recall[1]]
 
-    right = (answers[0] == labels).astype(float) - (answers[1] == labels)
-    average = found[0].average_precision - found[1].average_precision
-    precision = found[0].precision - found[1].precision
-    figures: dict[str, Callable[[NDArray[np.int64]], float]] = {
-        "accuracy": lambda index: float(right[index].mean()),
-        "uar": uar,
-        "map": lambda index: float(average[index].mean()),
-        f"precision_at_{TOP}": lambda index: float(precision[index].mean()),
-    }
     rng = np.random.default_rng([seed, 8])
-    draws = [rng.integers(len(labels), size=len(labels)) for _ in range(DRAWS)]
-    everything = np.arange(len(labels))
-    made = []
-    for name, figure in figures.items():
-        low, high = np.quantile([figure(index) for index in draws], (0.025, 0.975))
-        made.append(Gap(name, figure(everything), (float(low), float(high))))
-    return made
+    draws = [figures(rng.integers(len(labels), size=len(labels))) for _ in range(DRAWS)]
+    return _gaps(("accuracy", "uar"), figures(np.arange(len(labels))), np.array(draws))
+
+
+def retrieval_gaps(first: Retrieval, second: Retrieval) -> list[Gap]:
+    """First minus second: mAP and precision@10; bootstrap of queries and gallery."""
+    values = [
+        float(first.average_precision.mean() - second.average_precision.mean()),
+        float(first.precision.mean() - second.precision.mean()),
+    ]
+    draws = first.draws - second.draws
+    return _gaps(("map", PRECISION), values, draws)
+
+
+def _gaps(names: tuple[str, ...], values: list[float], draws: NDArray[np.float64]) -> list[Gap]:
+    low, high = np.quantile(draws, (0.025, 0.975), axis=0).tolist()
+    return [Gap(*one) for one in zip(names, values, zip(low, high, strict=True), strict=True)]
 
 
 def own_reading(side: Side, part: str) -> Metrics:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emoscope.training.metrics import Metrics
-from emoscope.training.translation.measure import Gap, Row
+from emoscope.training.translation.measure import PRECISION, Gap, Row
 from emoscope.training.translation.retrieval import TOP
 
 _HEADER = (
@@ -23,16 +23,13 @@ def table(rows: Sequence[Row], floor: tuple[float, float, float]) -> str:
         figures = [
             _share(row.answers.accuracy, row.answers.accuracy_interval),
             _share(row.answers.uar, row.answers.uar_interval),
-            _share(found["map"], found["map_interval"]),
-            _share(found[f"precision_at_{TOP}"], found[f"precision_at_{TOP}_interval"]),
-            f"{row.frechet:.1f}",
-            f"{row.nearest:.2f}",
-            f"{row.coverage:.2f}",
         ]
+        for name in ("map", PRECISION):
+            figures.append(_share(found[name], found[f"{name}_interval"]) if name in found else "")
+        figures += _distances(row.distances)
         lines.append(f"| {row.name} | {' | '.join(figures)} |")
     blanks = " | ".join([""] * 4)
-    distances = " | ".join((f"{floor[0]:.1f}", f"{floor[1]:.2f}", f"{floor[2]:.2f}"))
-    lines.append(f"| real training items | {blanks} | {distances} |")
+    lines.append(f"| real training items | {blanks} | {' | '.join(_distances(floor))} |")
     return "\n".join(lines)
 
 
@@ -74,9 +71,13 @@ def summary(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             "ece": answers["ece"],
             "map": row["map"],
             "map_interval": row["map_interval"],
-            "gaps_to_class_means": found["gaps"],
+            "gaps": found["gaps"],
         }
     return kept
+
+
+def _distances(found: tuple[float, float, float] | None) -> list[str]:
+    return [""] * 3 if found is None else [f"{value:.2f}" for value in found]
 
 
 def _share(value: float, interval: Sequence[float]) -> str:
