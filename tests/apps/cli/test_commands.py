@@ -64,6 +64,7 @@ def test_verify_finds_the_shipped_models_whole_and_the_others_absent(run: Callab
         "emoscope-voice": "ok",
         "emoscope-words": "ok",
         "emoscope-fusion": "ok",
+        "emoscope-translation": "ok",
         "yunet": "absent",
         "mini-xception": "absent",
     }
