@@ -10,6 +10,7 @@ import pytest
 
 from emoscope import Analyzer, Limits, analyze
 from emoscope.errors import MediaLimitError, MediaNotFoundError
+from emoscope.media import Frame, open_media
 from emoscope.models import store
 
 
@@ -108,3 +109,22 @@ def test_the_speech_is_found_and_read(speech: str, shared_dir: Path) -> None:
     assert 6.0 < seconds <= analysis.duration_s
     assert analysis.kind == "audio"
     assert analysis.summary["faces"]["state"] == "no picture"
+
+
+def test_what_is_not_there_is_translated_and_marked(shared_dir: Path) -> None:
+    analyzer = Analyzer(detector="haar", speech="light", min_confidence=0.0)
+    stream = analyzer.stream()
+    with open_media(shared_dir / "media" / "portrait.jpg") as media:
+        for frame in media.read(10):
+            assert isinstance(frame, Frame)
+            stream.push_frame(frame)
+    moment = stream.moment
+    assert moment.translated is not None
+    said = moment.translated.to_dict()
+    assert (said["translated"], said["source"], said["to"]) == (True, "face", "voice")
+    assert set(said["scores"]) == set(analyzer.voice.labels.names)
+    assert moment.voice is None
+    assert moment.fused is not None
+    assert moment.fused.weights["voice"] == 0, "a translation is no evidence"
+    other = Analyzer(detector="haar", face_model="mini-xception")
+    assert other._ships is False

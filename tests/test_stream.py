@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from emoscope.face.detect import Detection
 from emoscope.face.recognise import FaceRecogniser
-from emoscope.labels import SHARED, VOICE_LABELS
+from emoscope.labels import SHARED, VOICE_LABELS, LabelSet
 from emoscope.media import SAMPLE_RATE, Frame, Sound
-from emoscope.results import Analysis
+from emoscope.results import Analysis, Scores
 from emoscope.stream import EmotionStream, FaceParts, VoiceParts, _SoundMemory
+from emoscope.translated import TranslatedReading
 from emoscope.voice.recognise import VoiceRecogniser
 from emoscope.voice.spans import Span, SpanRule
 
@@ -328,3 +329,88 @@ def test_smoothing_is_by_choice(make_stream: Maker) -> None:
     assert moves[0] < moves[1] / 3
     with pytest.raises(ValueError, match="smooth must be one of"):
         make_stream(smooth="strongly")
+
+
+class Copier:
+    """Stands for a translation: says which way it was asked to go."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, str]] = []
+
+    def reading(
+        self, time_s: float, embedding: NDArray[np.float32], to: str, min_confidence: float
+    ) -> TranslatedReading:
+        assert embedding.ndim == 1
+        self.asked.append((time_s, to))
+        source = "face" if to == "voice" else "voice"
+        scores = Scores.of(LabelSet(("happy",)), [1.0], min_confidence)
+        return TranslatedReading(time_s, source, to, scores, "t@1")  # type: ignore[arg-type]
+
+
+def translating(
+    tmp_path: Path, tiny_face_model: Callable[..., Path], tiny_voice_model: Callable[..., Path]
+) -> tuple[EmotionStream, Copier]:
+    face = FaceRecogniser(tiny_face_model(tmp_path / "face.onnx"))
+    voice = VoiceRecogniser(tiny_voice_model(tmp_path / "voice.onnx"))
+    copier = Copier()
+    stream = EmotionStream(
+        lambda: FaceParts(BrightSquares(), face),
+        lambda: VoiceParts(LoudGate(), voice),
+        translator=lambda: copier,  # type: ignore[return-value, arg-type]
+    )
+    return stream, copier
+
+
+def square(time_s: float, *, seen: bool = True) -> Frame:
+    image = np.zeros((100, 200, 3), np.uint8)
+    if seen:
+        image[20:80, 20:80] = 120
+    return Frame(time_s, image)
+
+
+def test_only_the_side_that_is_missing_is_translated(
+    tmp_path: Path, tiny_face_model: Callable[..., Path], tiny_voice_model: Callable[..., Path]
+) -> None:
+    stream, copier = translating(tmp_path, tiny_face_model, tiny_voice_model)
+    assert stream.moment.translated is None, "nothing is there"
+    stream.push_frame(square(0.0))
+    silent = stream.moment
+    assert silent.translated is not None
+    assert (silent.translated.source, silent.translated.to) == ("face", "voice")
+    assert silent.voice is None
+    stream.push_sound(Sound(0.0, np.full(8000, 0.5, np.float32)))
+    assert stream.moment.speaking
+    assert stream.moment.translated is None, "both are there"
+    stream.push_sound(Sound(0.5, np.zeros(8000, np.float32)))
+    stream.push_frame(square(1.0, seen=False))
+    assert stream.moment.translated is None, "nobody is seen and nobody speaks"
+    stream.push_sound(Sound(1.0, np.full(4800, 0.5, np.float32)))
+    hidden = stream.moment.translated
+    assert hidden is not None
+    assert (hidden.source, hidden.to) == ("voice", "face")
+    assert [to for _, to in copier.asked] == ["voice", "face"]
+
+
+def test_an_old_reading_is_not_translated(
+    tmp_path: Path, tiny_face_model: Callable[..., Path], tiny_voice_model: Callable[..., Path]
+) -> None:
+    stream, _ = translating(tmp_path, tiny_face_model, tiny_voice_model)
+    stream.push_sound(Sound(0.0, np.full(8000, 0.5, np.float32)))
+    stream.push_sound(Sound(0.5, np.zeros(80_000, np.float32)))
+    stream.push_sound(Sound(5.5, np.full(4800, 0.5, np.float32)))
+    assert stream.moment.speaking
+    assert stream.moment.translated is None
+
+
+def test_a_translation_is_no_evidence(
+    tmp_path: Path, tiny_face_model: Callable[..., Path], tiny_voice_model: Callable[..., Path]
+) -> None:
+    stream, _ = translating(tmp_path, tiny_face_model, tiny_voice_model)
+    stream.push_frame(square(0.0))
+    moment = stream.moment
+    assert moment.translated is not None
+    assert moment.fused is not None
+    assert moment.fused.weights["voice"] == 0
+    found = stream.close()
+    assert found.voice == ()
+    assert "translated" not in found.to_dict()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emoscope.face.detect import DetectorChoice, FaceDetector, load_detector
 from emoscope.face.recognise import FaceRecogniser
+from emoscope.fusion.translate import Translator
 from emoscope.media import Frame, Limits, open_media
 from emoscope.results import Analysis
 from emoscope.stream import EmotionStream, FaceParts, VoiceParts, WordParts
@@ -72,6 +73,7 @@ class Analyzer:
         if transcribe is None and (language is not None or translate):
             raise ValueError("language and translate need transcribe")
         self._face_model, self._voice_model = face_model, voice_model
+        self._ships = (face_model, voice_model) == ("emoscope-face", "emoscope-voice")
         self._transcribe, self._words_model = transcribe, words_model
         self._language, self._translate = language, translate
         self._detector_choice: DetectorChoice = detector
@@ -111,6 +113,11 @@ class Analyzer:
         """The text model, loaded when first asked for."""
         return WordsRecogniser(self._words_model, self._threads)
 
+    @cached_property
+    def translator(self) -> Translator:
+        """What translates between face and voice, loaded when first asked for."""
+        return Translator(threads=self._threads)
+
     def stream(self, *, detect_every: int = 1, face_batch: int = 1) -> EmotionStream:
         """A fresh stream that shares this analyzer's models; see :class:`EmotionStream`."""
         return EmotionStream(
@@ -121,6 +128,8 @@ class Analyzer:
                 if self._transcribe is None
                 else lambda: WordParts(self.transcriber, self.words)
             ),
+            # It belongs to the models that ship; the embeddings of others mean nothing to it.
+            translator=(lambda: self.translator) if self._ships else None,
             min_confidence=self._min_confidence,
             detect_every=detect_every,
             face_batch=face_batch,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from emoscope.scores import Scores as Scores
 from emoscope.scores import mean_scores as mean_scores
 from emoscope.scores import rounded, scores_dict, shares
+from emoscope.translated import TranslatedReading
 
 SCHEMA = "emoscope/1"
 
@@ -233,6 +234,8 @@ class Moment:
         voice: the last reading.
         speaking: whether somebody speaks.
         fused: what is there together; None where nothing is.
+        translated: what the modality that is not there would be like, derived from the other one;
+            no part of ``fused``.
     """
 
     time_s: float
@@ -240,6 +243,7 @@ class Moment:
     voice: VoiceEmotion | None = None
     speaking: bool = False
     fused: FusedEmotion | None = None
+    translated: TranslatedReading | None = None
 
 
 @dataclass(frozen=True)

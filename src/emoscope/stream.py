@@ -18,7 +18,9 @@ from emoscope.face.detect import FaceDetector
 from emoscope.face.recognise import FaceRecogniser
 from emoscope.face.track import FaceTracker, Track
 from emoscope.fusion.timeline import Smooth, TimeLine, models_of
+from emoscope.fusion.translate import Translator, missing_side
 from emoscope.media.frames import SAMPLE_RATE, Frame, Sound
+from emoscope.models.spaces import Modality, other
 from emoscope.results import (
     Analysis,
     Box,
@@ -29,12 +31,15 @@ from emoscope.results import (
     TextEmotion,
     VoiceEmotion,
 )
+from emoscope.translated import TranslatedReading
 from emoscope.voice.activity import SpeechGate
 from emoscope.voice.recognise import VoiceRecogniser, reading_spans
 from emoscope.voice.spans import Span
 from emoscope.words.reader import WordsReader
 from emoscope.words.recognise import WordsRecogniser
 from emoscope.words.transcribe import Transcriber
+
+RECENT_S = 3.0  # how old a reading may be that is translated
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class EmotionStream:
         faces: gives the parts that read faces; called when the first frame comes.
         voice: gives the parts that read voices; called when the first sound comes.
         words: gives the parts that read words, likewise; None: words are not read.
+        translator: gives what translates between face and voice, for :attr:`moment` while one of
+            the two is not there; None: nothing is translated.
         min_confidence: below this a reading abstains.
         detect_every: detection runs on every so many frames; between them boxes are predicted.
         face_batch: crops that are gathered before the network runs. 1: each frame is read at once,
@@ -86,6 +93,7 @@ class EmotionStream:
         voice: Callable[[], VoiceParts],
         *,
         words: Callable[[], WordParts] | None = None,
+        translator: Callable[[], Translator] | None = None,
         min_confidence: float = 0.0,
         detect_every: int = 1,
         face_batch: int = 1,
@@ -99,6 +107,10 @@ class EmotionStream:
             raise ValueError(f"min_confidence must be within [0, 1], got {min_confidence}")
         self._together = TimeLine(min_confidence, smooth)
         self._make_faces, self._make_voice, self._make_words = faces, voice, words
+        self._make_translator = translator
+        self._translator: Translator | None = None
+        # The last embedding of each, with its time: what may be translated.
+        self._embeddings: dict[Modality, tuple[float, NDArray[np.float32]]] = {}
         self._face_parts: FaceParts | None = None
         self._voice_parts: VoiceParts | None = None
         self._words_reader: WordsReader | None = None
@@ -185,7 +197,8 @@ class EmotionStream:
         speaking = self._voice_parts is not None and self._voice_parts.gate.speaking
         voice = self._voice[-1] if self._voice else None
         fused = self._together.now(time_s, len(self._current), self._words)
-        return Moment(time_s, self._current, voice, speaking, fused)
+        translated = self._translated(time_s, speaking)
+        return Moment(time_s, self._current, voice, speaking, fused, translated)
 
     def close(
         self, *, source: str = "stream", kind: Kind = "video", duration_s: float | None = None
@@ -241,7 +254,7 @@ class EmotionStream:
     def _read_faces(self) -> None:
         assert self._face_parts is not None
         recogniser = self._face_parts.recogniser
-        probs, _ = recogniser.read(np.stack([crop for _, _, crop in self._waiting]))
+        probs, embeddings = recogniser.read(np.stack([crop for _, _, crop in self._waiting]))
         found = [
             FaceEmotion(
                 time_s=time_s,
@@ -261,6 +274,8 @@ class EmotionStream:
         self._waiting.clear()
         self._faces += found
         self._current = tuple(face for face in found if face.time_s == self._frame_s)
+        largest = max(range(len(found)), key=lambda row: _prominence(found[row]))
+        self._embeddings["face"] = (found[largest].time_s, embeddings[largest])
 
     def _read_voice(self, spans: list[Span]) -> None:
         if not spans or self._voice_parts is None:
@@ -268,7 +283,7 @@ class EmotionStream:
         recogniser = self._voice_parts.recogniser
         parts = [part for span in spans for part in reading_spans(span)]
         waveforms = [self._sound.between(p.start_s, p.end_s) for p in parts]
-        probs, _ = recogniser.read(waveforms)
+        probs, embeddings = recogniser.read(waveforms)
         found = [
             VoiceEmotion(
                 self._sound.medium_time(part.start_s),
@@ -278,8 +293,21 @@ class EmotionStream:
             for part, row in zip(parts, probs, strict=True)
         ]
         self._voice += found
+        self._embeddings["voice"] = (found[-1].end_s, embeddings[-1])
         for voice, waveform in zip(found, waveforms, strict=True):
             self._together.add_voice(voice, waveform)
+
+    def _translated(self, time_s: float, speaking: bool) -> TranslatedReading | None:
+        """What the modality that is not there would be like, from a recent reading of the other."""
+        if self._make_translator is None:
+            return None
+        to = missing_side(bool(self._current), speaking)
+        kept = None if to is None else self._embeddings.get(other(to))
+        if to is None or kept is None or time_s - kept[0] > RECENT_S:
+            return None
+        if self._translator is None:
+            self._translator = self._make_translator()
+        return self._translator.reading(*kept, to, self._min_confidence)
 
     def _read_words(self, spans: list[Span]) -> None:
         reader = self._words_reader
@@ -294,6 +322,12 @@ class EmotionStream:
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError("the stream was closed; make a new one")
+
+
+def _prominence(face: FaceEmotion) -> tuple[float, float]:
+    """Latest first, then by size times the detector's score."""
+    x1, y1, x2, y2 = face.box_xyxy
+    return face.time_s, (x2 - x1) * (y2 - y1) * face.detection_score
 
 
 class _SoundMemory:
