@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,13 @@ def test_what_is_not_there_is_translated_and_marked(shared_dir: Path) -> None:
     assert moment.fused.weights["voice"] == 0, "a translation is no evidence"
     other = Analyzer(detector="haar", face_model="mini-xception")
     assert other._ships is False
+
+
+def test_together_is_steadied_where_that_is_wanted(shared_dir: Path) -> None:
+    readings = [
+        Analyzer(detector="haar", smooth=how).analyze(shared_dir / "media" / "smile.mp4").fused
+        for how in ("none", "window")
+    ]
+    changes = [sum(a.scores.best != b.scores.best for a, b in pairwise(r)) for r in readings]
+    assert changes[1] < changes[0]
+    assert [r.time_s for r in readings[0]] == [r.time_s for r in readings[1]]

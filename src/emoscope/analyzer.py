@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emoscope.face.detect import DetectorChoice, FaceDetector, load_detector
 from emoscope.face.recognise import FaceRecogniser
+from emoscope.fusion.timeline import Smooth
 from emoscope.fusion.translate import Translator
 from emoscope.media import Frame, Limits, open_media
 from emoscope.results import Analysis
@@ -43,6 +44,8 @@ class Analyzer:
             exported to ONNX.
         min_confidence: below this a reading abstains (its ``top`` is None).
         fps: frames per second of a video that are looked at, at most.
+        smooth: how the fused answers of a video are steadied: ``none``, ``window`` (mean of the
+            last second) or ``exponential`` (forgets with half a second).
         limits: how many pixels, seconds and bytes are accepted.
         threads: for the networks; None: all cores that this process may use.
 
@@ -63,6 +66,7 @@ class Analyzer:
         words_model: str | Path = "emoscope-words",
         min_confidence: float = DEFAULT_MIN_CONFIDENCE,
         fps: float = DEFAULT_FPS,
+        smooth: Smooth = "none",
         limits: Limits | None = None,
         threads: int | None = None,
     ) -> None:
@@ -80,6 +84,7 @@ class Analyzer:
         self._speech: GateChoice = speech
         self._min_confidence = min_confidence
         self._fps = fps
+        self._smooth: Smooth = smooth
         self._limits = limits or Limits()
         self._threads = threads
 
@@ -133,6 +138,7 @@ class Analyzer:
             min_confidence=self._min_confidence,
             detect_every=detect_every,
             face_batch=face_batch,
+            smooth=self._smooth,
         )
 
     def analyze(self, source: str | Path, *, progress: Progress | None = None) -> Analysis:

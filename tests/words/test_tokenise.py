@@ -64,6 +64,16 @@ def test_the_shipped_model_reads_plain_words_and_emoji(text: str, label: str) ->
     assert recogniser.labels.names[int(probs[0].argmax())] == label
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("I'm not sad", "sad"), ("I'm not angry", "angry"), ("not bad at all", "angry")],
+)
+def test_what_is_denied_is_not_read(text: str, label: str) -> None:
+    recogniser = WordsRecogniser()
+    probs, _ = recogniser.read([text])
+    assert recogniser.labels.names[int(probs[0].argmax())] != label
+
+
 def test_a_denied_joy_is_no_joy() -> None:
     recogniser = WordsRecogniser()
     happy = recogniser.labels.index("happy")

@@ -147,17 +147,22 @@ def features(text: str) -> tuple[list[str], list[bool], list[str], list[str]]:
     """What the numbers of a text stand for.
 
     Returns:
-        The tokens in their order; which of them are negated; the distinct words, pairs, negated
-        words and marks of manner; the distinct pieces of words.
+        The tokens in their order; which of them are negated; the distinct words (denied
+        ones marked), pairs and marks of manner; the distinct pieces of words that are not denied.
     """
     plain = clean(text)
     sequence = tokens(plain)
     reached = negated(sequence)
-    bag = [*sequence, *(f"{a} {b}" for a, b in pairwise(["<s>", *sequence, "</s>"]))]
-    bag += [f"not~{token}" for token, mark in zip(sequence, reached, strict=True) if mark]
+    marked = list(zip(sequence, reached, strict=True))
+    # A denied word stands only as denied: else "not sad" would be as sad as "sad".
+    bag = [f"not~{token}" if mark else token for token, mark in marked]
+    bag += [f"{a} {b}" for a, b in pairwise(["<s>", *sequence, "</s>"])]
     bag += _manner(plain, sequence)
     pieces = [
-        part for word in sequence if len(word) > 2 and word.isalpha() for part in _pieces(word)
+        part
+        for word, mark in marked
+        if len(word) > 2 and word.isalpha() and not mark
+        for part in _pieces(word)
     ]
     return sequence, reached, list(dict.fromkeys(bag)), list(dict.fromkeys(pieces))
 

@@ -15,6 +15,7 @@ from emoscope.apps.cli.options import (
     FaceModel,
     Json,
     Language,
+    Smooth,
     Speech,
     Transcribe,
     Translate,
@@ -53,6 +54,9 @@ def analyze(
     fps: Annotated[
         float, typer.Option(min=0.01, max=1000.0, help="Video frames looked at per second.")
     ] = 10.0,
+    smooth: Annotated[
+        Smooth, typer.Option(help="How the answers of all together are steadied over time.")
+    ] = Smooth.NONE,
     max_megapixels: Annotated[
         float, typer.Option(min=0.001, help="Larger pictures are refused.")
     ] = 100.0,
@@ -79,6 +83,7 @@ def analyze(
         words_model=words_model,
         min_confidence=min_confidence,
         fps=fps,
+        smooth=smooth.value,
         limits=Limits(max_pixels=round(max_megapixels * 1e6), max_duration_s=max_hours * 3600),
     )
     failed = 0

@@ -24,6 +24,14 @@ class Speech(StrEnum):
     LIGHT = "light"
 
 
+class Smooth(StrEnum):
+    """How fused answers are steadied over time."""
+
+    NONE = "none"
+    WINDOW = "window"
+    EXPONENTIAL = "exponential"
+
+
 FaceModel = Annotated[
     str, typer.Option("--face-model", help="Name, .onnx file or run folder of the face model.")
 ]
