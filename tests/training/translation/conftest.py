@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from emoscope.labels import SHARED, SHARED_LABELS, VOICE_LABELS, LabelSet
 from emoscope.models.spaces import Modality
 from emoscope.training.metrics import softmax
-from emoscope.training.translation.embeddings import Embedded, Side
+
+if TYPE_CHECKING:
+    from emoscope.training.translation.embeddings import Side
 
 WIDTHS: dict[Modality, int] = {"face": 12, "voice": 10}
 LABELS: dict[Modality, LabelSet] = {"face": SHARED_LABELS, "voice": VOICE_LABELS}
@@ -19,6 +22,7 @@ LABELS: dict[Modality, LabelSet] = {"face": SHARED_LABELS, "voice": VOICE_LABELS
 @pytest.fixture(scope="session")
 def make_sides() -> Callable[..., dict[Modality, Side]]:
     """Builder ``(per_label=30, spread=0.3)``: clouds that a linear head tells apart."""
+    from emoscope.training.translation.embeddings import Embedded, Side
 
     def build(per_label: int = 30, spread: float = 0.3) -> dict[Modality, Side]:
         sides: dict[Modality, Side] = {}

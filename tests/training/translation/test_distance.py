@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed")
+
 from emoscope.training.translation.distance import frechet, nearest
 
 RNG = np.random.default_rng(1)

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed")
+
 from emoscope.labels import SHARED, VOICE_LABELS
 from emoscope.training.datasets.corpora import Clip
 from emoscope.training.translation import embeddings

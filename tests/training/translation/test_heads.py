@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed")
+
 from emoscope.errors import ModelError
 from emoscope.training.metrics import softmax
 from emoscope.training.translation.heads import recover

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed")
+
 from emoscope.errors import DatasetError, ModelIntegrityError
 from emoscope.fusion.translate import Translator
 from emoscope.labels import SHARED, VOICE_LABELS

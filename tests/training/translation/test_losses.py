@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional as F
 
-from emoscope.labels import SHARED, VOICE_LABELS
-from emoscope.training.translation.losses import (
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from torch.nn import functional as F  # noqa: E402
+
+from emoscope.labels import SHARED, VOICE_LABELS  # noqa: E402
+from emoscope.training.translation.losses import (  # noqa: E402
     answer_loss,
     class_discrepancy,
     spread_gap,

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("torch", reason="torch is not installed")
+
 from emoscope.training.translation.retrieval import TOP, retrieve
 
 
