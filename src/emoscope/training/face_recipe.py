@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emoscope.face.crop import crop_regions
 from emoscope.labels import LabelSet
 from emoscope.models.metadata import ModelMetadata
 from emoscope.training.datasets.corpora import FaceCorpus
+from emoscope.training.datasets.pictures import scaled
 from emoscope.training.export import export_face
 from emoscope.training.loop import Batch, Schedule, fit
 from emoscope.training.recipe import Recipe, Settings
@@ -136,15 +136,3 @@ class _FaceTeaching:
 def _answer(network: nn.Module, crops: Tensor) -> Tensor:
     logits: Tensor = network.answer(network.embed(crops))  # type: ignore[operator]
     return logits
-
-
-def scaled(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Crops ``(n, side, side)`` at the model's size, scaled as crops are in use."""
-    side = crops.shape[1]
-    if side == size:
-        return crops
-    whole = [(0.0, 0.0, float(side), float(side))]
-    made = np.empty((len(crops), size, size), np.uint8)
-    for row, crop in enumerate(crops):
-        made[row] = crop_regions(crop, whole, size)[0]
-    return made

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from emoscope.apps.cli.console import err, out, progress_bar
+from emoscope.apps.cli.console import err, out, progress_bar, say
 from emoscope.apps.cli.options import Json
 from emoscope.apps.cli.render import GREY
 
@@ -47,7 +47,7 @@ def matrix(
     settings = Settings(epochs=epochs, seed=seed, threads=threads, progress=err.is_terminal)
     plan = Plan(recipe, corpora(data), protocol, limit=limit, settings=settings)
     with progress_bar("reading") as step:
-        found = cross_corpus(plan, to, say=_say, progress=step)
+        found = cross_corpus(plan, to, say=say, progress=step)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
         return
@@ -65,10 +65,6 @@ def claims(
     with progress_bar("reading") as step:
         write_claims(runs, to, step)
     err.print(str(to), style=GREY, markup=False)
-
-
-def _say(line: str) -> None:
-    err.print(line, style=GREY, markup=False, soft_wrap=True)
 
 
 def _table(found: Matrix) -> Table:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from emoscope.apps.cli.render import GREY
+
 out = Console(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
 
@@ -18,6 +20,11 @@ def complain(message: str) -> None:
     """One line on standard error."""
     line = " ".join(message.split())
     err.print(f"emoscope: {line}", markup=False, soft_wrap=True, style="red")
+
+
+def say(line: str) -> None:
+    """One quiet line on standard error: what was just done."""
+    err.print(line, markup=False, soft_wrap=True, style=GREY)
 
 
 @contextmanager

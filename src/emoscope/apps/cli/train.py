@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from emoscope.apps.cli.console import err, out, progress_bar
+from emoscope.apps.cli.console import err, out, progress_bar, say
 from emoscope.apps.cli.evaluate import render, warn
 from emoscope.apps.cli.options import Json
 from emoscope.apps.cli.render import GREY
@@ -119,7 +119,7 @@ def train(
         ),
     )
     with progress_bar("reading") as step:
-        result = run(plan, to, resume=resume, say=_say, progress=step)
+        result = run(plan, to, resume=resume, say=say, progress=step)
     warn(result)
     if as_json:
         typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
@@ -130,10 +130,6 @@ def train(
     if (to / "model.onnx").is_file():
         err.print(f"emoscope analyze FILE --{role}-model {where}", style=GREY, markup=False)
     err.print(f"report: {where}/report/report.md", style=GREY, markup=False)
-
-
-def _say(line: str) -> None:
-    err.print(line, style=GREY, markup=False, soft_wrap=True)
 
 
 def corpora(named: list[str]) -> dict[str, Path]:

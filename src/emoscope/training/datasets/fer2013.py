@@ -25,6 +25,7 @@ from emoscope.errors import DatasetError, MediaError
 from emoscope.labels import FERPLUS_LABELS, SHARED_LABELS
 from emoscope.training.datasets import ferplus
 from emoscope.training.datasets.corpora import FaceCorpus
+from emoscope.training.datasets.duplicates import THRESHOLD, unit_rows
 from emoscope.training.datasets.ferplus import NO_VOTES, Votes
 from emoscope.training.datasets.pictures import read_picture
 from emoscope.training.datasets.tree import (
@@ -271,7 +272,7 @@ def _read_ferplus(data_dir: Path, split: str | None, rows: _Rows, progress: Prog
 
 
 def near_duplicates(
-    crops: NDArray[np.uint8], others: NDArray[np.uint8], threshold: float = 0.95
+    crops: NDArray[np.uint8], others: NDArray[np.uint8], threshold: float = THRESHOLD
 ) -> NDArray[np.bool_]:
     """Which of ``crops`` ``(n, 48, 48)`` stand, nearly unchanged, among ``others`` ``(m, 48, 48)``.
 
@@ -281,21 +282,11 @@ def near_duplicates(
     Returns:
         ``(n,)`` bool.
     """
-    ours, theirs = _unit_rows(crops), _unit_rows(others)
-    mirrored = _unit_rows(others[:, :, ::-1])
+    ours, theirs = unit_rows(crops), unit_rows(others)
+    mirrored = unit_rows(others[:, :, ::-1])
     found = np.zeros(len(crops), bool)
     for start in range(0, len(ours), 4096):
         rows = ours[start : start + 4096]
         best = np.maximum((rows @ theirs.T).max(1), (rows @ mirrored.T).max(1))
         found[start : start + 4096] = best >= threshold
     return found
-
-
-def _unit_rows(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    n, height, width = crops.shape
-    small = crops.reshape(n, height // 2, 2, width // 2, 2).mean((2, 4), dtype=np.float32)
-    rows = small.reshape(n, -1)
-    rows -= rows.mean(1, keepdims=True)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows / np.maximum(norms, 1e-6)
-    return unit

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import CorruptMediaError, UnsupportedMediaError
+from emoscope.face.crop import crop_regions
 from emoscope.media import Frame, open_media
 
 
@@ -37,3 +38,15 @@ def read_picture(path: Path, side: int | None = None) -> NDArray[np.uint8]:
             raise CorruptMediaError(str(path), f"cannot be read ({reason})") from None
     assert isinstance(frame, Frame)
     return frame.image_rgb
+
+
+def scaled(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Crops ``(n, side, side)`` at the model's size, scaled as crops are in use."""
+    side = crops.shape[1]
+    if side == size:
+        return crops
+    whole = [(0.0, 0.0, float(side), float(side))]
+    made = np.empty((len(crops), size, size), np.uint8)
+    for row, crop in enumerate(crops):
+        made[row] = crop_regions(crop, whole, size)[0]
+    return made

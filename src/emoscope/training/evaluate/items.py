@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import DatasetError
-from emoscope.face.crop import crop_regions
 from emoscope.face.recognise import FaceRecogniser
 from emoscope.labels import SHARED, TO_SHARED, LabelSet, plain_label
 from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets.corpora import FaceCorpus, Items, SpeechCorpus
+from emoscope.training.datasets.pictures import scaled
 from emoscope.training.evaluate.duration import duration_only
 from emoscope.training.evaluate.ferplus import ferplus_figures
 from emoscope.training.evaluate.figures import Evaluation, Figure, Progress
@@ -68,11 +68,7 @@ def read_faces(
     """Probabilities ``(n, labels)`` of crops ``(n, 48, 48)``, scaled to the model as in use."""
     parts = []
     for start in range(0, len(crops), _FACES_AT_ONCE):
-        part = crops[start : start + _FACES_AT_ONCE]
-        size, side = recogniser.crop_size, part.shape[1]
-        if size != side:
-            whole = [(0.0, 0.0, float(side), float(side))]
-            part = np.concatenate([crop_regions(crop, whole, size) for crop in part])
+        part = scaled(crops[start : start + _FACES_AT_ONCE], recogniser.crop_size)
         parts.append(recogniser.read(part)[0])
         if progress is not None:
             progress(min(start + _FACES_AT_ONCE, len(crops)), len(crops))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,6 +10,7 @@ from emoscope.training.face_recipe import FaceRecipe
 from emoscope.training.loop import Batch, Schedule
 from emoscope.training.nets.face import CROP_SIZE, FaceNet
 from emoscope.training.recipe import Settings
+from emoscope.training.views import warp
 
 # Trained on smaller views than it reads in use: cheaper, and better at the larger size
 # (Touvron et al., 2019).
@@ -69,17 +68,7 @@ def augment(crops: Tensor, view: int, generator: torch.Generator) -> Tensor:
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(n, generator=generator) * (high - low) + low
 
-    angle = uniform(-math.pi / 12, math.pi / 12)
-    scale = torch.exp(uniform(math.log(0.8), math.log(1.2))) * view / CROP_SIZE
-    mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
-    theta = torch.stack(
-        [
-            torch.stack([scale * mirror * angle.cos(), -scale * angle.sin(), uniform(-0.2, 0.2)]),
-            torch.stack([scale * mirror * angle.sin(), scale * angle.cos(), uniform(-0.2, 0.2)]),
-        ]
-    ).permute(2, 0, 1)
-    grid = F.affine_grid(theta, [n, 1, view, view], align_corners=False)
-    x = F.grid_sample(crops[:, None].float(), grid, padding_mode="border", align_corners=False)
+    x = warp(crops, generator, angle=15, scale=0.2, shift=0.1, view=view)[:, None]
     blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
     soften = (uniform(0, 1) < 0.15).float() * uniform(0.3, 1.0)
     x = torch.lerp(x, blurred, soften[:, None, None, None])
