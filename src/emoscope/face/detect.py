@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import ModelIntegrityError
+from emoscope.face.yunet import YuNet
 from emoscope.models import catalog, store
 from emoscope.results import Box
 
@@ -27,9 +28,6 @@ DetectorChoice = Literal["auto", "yunet", "haar"]
 # ones are enlarged to the least one, below which faces of FER2013's size are missed.
 LONGEST = 640
 SHORTEST_LONGEST = 160
-# OpenCV's network reads memory that nobody wrote when a side is 32 pixels or less: other boxes, or
-# NaN, from the same picture (seen with 4.14). Such sides are padded in black.
-_YUNET_LEAST_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,13 @@ class FaceDetector(Protocol):
 
 
 class YuNetDetector:
-    """YuNet through OpenCV (Wu, Peng and Yu, 2023): small faces, turned faces, dim light.
+    """YuNet (Wu, Peng and Yu, 2023): small faces, turned faces, dim light.
 
     Args:
         path: the file ``yunet_n_640_640.onnx``; None: the store's.
         min_score: boxes below it are dropped.
         max_overlap: of two boxes that overlap by more (IoU), the surer one stays.
+        threads: for one picture; None: as many cores as this process may use.
 
     Raises:
         ModelUnavailableError: no path given and the store has no such file.
@@ -82,17 +81,16 @@ class YuNetDetector:
     name: str
 
     def __init__(
-        self, path: Path | None = None, *, min_score: float = 0.6, max_overlap: float = 0.3
+        self,
+        path: Path | None = None,
+        *,
+        min_score: float = 0.6,
+        max_overlap: float = 0.3,
+        threads: int | None = None,
     ) -> None:
         file = store.path_of("yunet") if path is None else path
         self.name = catalog.find("yunet").at_version
-        # From bytes: OpenCV opens no path outside of the machine's code page.
-        model = np.frombuffer(file.read_bytes(), dtype=np.uint8)
-        no_config = np.empty(0, dtype=np.uint8)
-        self._network = cv2.FaceDetectorYN.create(
-            "onnx", model, no_config, (LONGEST, LONGEST), min_score, max_overlap, 5000
-        )
-        self._lock = threading.Lock()  # the network holds the picture's size between two calls
+        self._network = YuNet(file, min_score, max_overlap, threads)
 
     def detect(self, image_rgb: NDArray[np.uint8]) -> list[Detection]:
         """Faces, the surest first.
@@ -104,18 +102,7 @@ class YuNetDetector:
             ValueError: another shape or dtype.
         """
         small = _for_detection(image_rgb)
-        bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        below, beside = (max(_YUNET_LEAST_SIDE - side, 0) for side in bgr.shape[:2])
-        if below or beside:
-            bgr = cv2.copyMakeBorder(bgr, 0, below, 0, beside, cv2.BORDER_CONSTANT)
-        height, width = bgr.shape[:2]
-        with self._lock:
-            self._network.setInputSize((width, height))
-            _, rows = self._network.detect(bgr)
-        if rows is None:
-            return []
-        found = [((x, y, x + w, y + h), score) for x, y, w, h, score in rows[:, [0, 1, 2, 3, 14]]]
-        return _in_picture(found, small, image_rgb)
+        return _in_picture(self._network.detect(small), small, image_rgb)
 
 
 class HaarDetector:
@@ -195,12 +182,13 @@ _SECOND_SIDE = 96
 _SECOND_TIMES = 9
 
 
-def load_detector(choice: DetectorChoice = "auto") -> FaceDetector:
+def load_detector(choice: DetectorChoice = "auto", threads: int | None = None) -> FaceDetector:
     """The detector asked for.
 
     Args:
         choice: ``yunet``, ``haar``, or ``auto``: YuNet where its file is here or comes quickly,
             else Haar.
+        threads: for one picture; None: as many cores as this process may use.
 
     Raises:
         ValueError: another choice.
@@ -208,13 +196,13 @@ def load_detector(choice: DetectorChoice = "auto") -> FaceDetector:
         ModelIntegrityError: ``yunet``'s file is damaged.
     """
     if choice == "yunet":
-        return YuNetDetector()
+        return YuNetDetector(threads=threads)
     if choice == "haar":
         return HaarDetector()
     if choice != "auto":
         raise ValueError(f"detector must be auto, yunet or haar, got {choice!r}")
     path = store.try_fetch("yunet")
-    return HaarDetector() if path is None else YuNetDetector(path)
+    return HaarDetector() if path is None else YuNetDetector(path, threads=threads)
 
 
 def _cascade(file: str) -> Any:

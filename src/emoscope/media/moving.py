@@ -46,12 +46,17 @@ class RgbConverter:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._turned: tuple[int, Orientation] | None = None
 
     def convert(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Give (height, width, 3) uint8, contiguous, as a player shows it."""
         rgb = self._reformatter.reformat(frame, format="rgb24")
         pixels = np.asarray(rgb.to_ndarray(), dtype=np.uint8)
-        return upright(np.ascontiguousarray(pixels), frame_orientation(frame))
+        # PyAV ties a frame whose side data were looked at to itself: its picture would stay until
+        # the garbage collector comes by, some hundred frames later.
+        if self._turned is None or self._turned[0] != frame.rotation:
+            self._turned = (frame.rotation, frame_orientation(frame))
+        return upright(np.ascontiguousarray(pixels), self._turned[1])
 
 
 def frame_orientation(frame: VideoFrame) -> Orientation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ CHUNK_SAMPLES = SAMPLE_RATE // 2
 
 _GAP_S = 0.1
 """A jump in the time stamps by more than this is a hole in the recording, not rounding."""
+
+_GATHERED_S = 0.25
 
 _RATES = range(1_000, 1_000_001)
 
@@ -30,6 +33,7 @@ class SoundChunks:
 
     def __init__(self) -> None:
         self._resampler: AudioResampler | None = None
+        self._gathered = AudioFifo()
         self._setup: tuple[str, str, int] | None = None
         self._pending: list[NDArray[np.float32]] = []
         self._held = 0
@@ -70,8 +74,10 @@ class SoundChunks:
         self._heard_s += frame.samples / frame.sample_rate
         # Times are counted here; libav would choke on time stamps that jump.
         frame.pts = None
-        assert self._resampler is not None
-        yield from self._collect(self._resampler.resample(frame))
+        # Codecs give some 20 ms at a time; the resampler costs as much for ten times that.
+        self._gathered.write(frame)
+        if self._gathered.samples >= frame.sample_rate * _GATHERED_S:
+            yield from self._resample()
 
     def flush(self) -> Iterator[Sound]:
         """Give what is left, at the end of the medium."""
@@ -79,7 +85,16 @@ class SoundChunks:
         if self._held:
             yield self._cut(self._held)
 
+    def _resample(self) -> Iterator[Sound]:
+        assert self._resampler is not None
+        frame = self._gathered.read()
+        if frame is not None:
+            yield from self._collect(self._resampler.resample(frame))
+
     def _drain(self) -> Iterator[Sound]:
+        if self._resampler is not None:
+            yield from self._resample()
+        self._gathered = AudioFifo()
         resampler, self._resampler, self._setup = self._resampler, None, None
         if resampler is not None:
             yield from self._collect(resampler.resample(None))

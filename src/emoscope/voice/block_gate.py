@@ -1,7 +1,7 @@
 """What the gates share: sound is cut into blocks of one size, whatever the chunks were.
 
-A block always meets the same arithmetic on arrays of the same shape, so the spans do not depend
-on the sizes of the chunks, to the last bit.
+The blocks that a chunk completes are given at once. A gate answers for each of them what it would
+answer for it alone, so the spans do not depend on the sizes of the chunks, to the last bit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from emoscope.voice.spans import Span, SpanBuilder, SpanRule
 
 # Beyond any sensible sound; keeps squares finite in single precision.
 _LOUDEST = 1e4
+MOST_BLOCKS = 256  # at once, to bound the memory of one step
 
 
 class BlockGate(ABC):
@@ -69,13 +70,21 @@ class BlockGate(ABC):
         finished: list[Span] = []
         taken = 0
         while taken < chunk.size:
+            whole = 0 if self._filled else (chunk.size - taken) // self._block
+            whole = min(whole, MOST_BLOCKS)
+            if whole:
+                end = taken + whole * self._block
+                finished += self._take(chunk[taken:end].reshape(whole, self._block))
+                self._samples += end - taken
+                taken = end
+                continue
             count = min(self._block - self._filled, chunk.size - taken)
             self._waiting[self._filled : self._filled + count] = chunk[taken : taken + count]
             self._filled += count
             self._samples += count
             taken += count
             if self._filled == self._block:
-                finished += self._take_block()
+                finished += self._take(self._waiting[None])
         return finished
 
     def flush(self) -> list[Span]:
@@ -85,24 +94,24 @@ class BlockGate(ABC):
         steps = -(-end // self._step)
         while self._decided < steps:
             self._waiting[self._filled :] = 0.0
-            finished += self._take_block(steps)
+            finished += self._take(self._waiting[None], steps)
         finished += self._spans.flush(end)
         self.reset()
         return finished
 
-    def _take_block(self, limit: int | None = None) -> list[Span]:
-        block = np.nan_to_num(self._waiting, nan=0.0, posinf=0.0, neginf=0.0)
-        np.clip(block, -_LOUDEST, _LOUDEST, out=block)
+    def _take(self, blocks: NDArray[np.float32], limit: int | None = None) -> list[Span]:
+        clean = np.nan_to_num(blocks, nan=0.0, posinf=0.0, neginf=0.0)
+        np.clip(clean, -_LOUDEST, _LOUDEST, out=clean)
         self._filled = 0
-        probabilities = self._probabilities(block)
+        probabilities = self._probabilities(clean)
         if limit is not None:
             probabilities = probabilities[: limit - self._decided]
         self._decided += probabilities.size
         return self._spans.push(probabilities)
 
     @abstractmethod
-    def _probabilities(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities of speech for the steps that this block of samples decides."""
+    def _probabilities(self, blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities of speech for the steps that these ``(n, block)`` samples decide."""
 
     @abstractmethod
     def _forget(self) -> None:

@@ -96,7 +96,11 @@ class LightGate(BlockGate):
         silence = LightFeatures().push(np.zeros(STEP, dtype=np.float32))
         self._context = np.repeat(silence, STEPS_BEFORE, axis=0)
 
-    def _probabilities(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _probabilities(self, blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+        # One after another: numpy's products differ in the last bits with the number of rows.
+        return np.concatenate([self._block_probabilities(block) for block in blocks])
+
+    def _block_probabilities(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         rows = np.concatenate([self._context, self._features.push(block)])
         if len(rows) < CONTEXT:
             self._context = rows

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emoscope.errors import MissingExtraError
 from emoscope.models.session import open_graph
-from emoscope.voice.block_gate import BlockGate
+from emoscope.voice.block_gate import MOST_BLOCKS, BlockGate
 from emoscope.voice.spans import SpanRule
 
 STEP = 512
@@ -69,7 +69,11 @@ class SileroGate(BlockGate):
         steps = -(-waveform.size // STEP)
         padded = np.zeros(steps * STEP, dtype=np.float32)
         padded[: waveform.size] = waveform
-        found = [self._probabilities(block) for block in padded.reshape(steps, STEP)]
+        blocks = padded.reshape(steps, STEP)
+        found = [
+            self._probabilities(blocks[first : first + MOST_BLOCKS])
+            for first in range(0, steps, MOST_BLOCKS)
+        ]
         self.reset()
         return np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
 
@@ -78,10 +82,14 @@ class SileroGate(BlockGate):
         self._cell = np.zeros(_STATE_SHAPE, dtype=np.float32)
         self._before = np.zeros(CONTEXT, dtype=np.float32)
 
-    def _probabilities(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        window = np.concatenate([self._before, block])[None]
-        self._before = block[-CONTEXT:].copy()
+    def _probabilities(self, blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+        windows = np.empty((len(blocks), CONTEXT + STEP), dtype=np.float32)
+        windows[:, CONTEXT:] = blocks
+        windows[1:, :CONTEXT] = blocks[:-1, -CONTEXT:]
+        windows[0, :CONTEXT] = self._before
+        self._before = blocks[-1, -CONTEXT:].copy()
+        # The graph's first axis is time: it takes its own state from window to window.
         speech, self._hidden, self._cell = self._graph.run(
-            None, {"input": window, "h": self._hidden, "c": self._cell}
+            None, {"input": windows, "h": self._hidden, "c": self._cell}
         )
-        return np.asarray(speech, dtype=np.float32).reshape(1)
+        return np.asarray(speech, dtype=np.float32).reshape(len(blocks))
