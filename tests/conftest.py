@@ -27,8 +27,11 @@ def shared_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's model cache, and none goes to the network."""
-    monkeypatch.setenv("EMOSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    """No test reads or writes the user's model cache or history; none goes to the network."""
+    own = tmp_path_factory.mktemp("own")
+    (own / "cache").mkdir()
+    monkeypatch.setenv("EMOSCOPE_CACHE", str(own / "cache"))
+    monkeypatch.setenv("EMOSCOPE_HISTORY", str(own / "history.db"))
     monkeypatch.setenv("EMOSCOPE_OFFLINE", "1")
 
 

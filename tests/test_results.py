@@ -143,12 +143,14 @@ def test_the_document_has_the_stated_shape_and_is_plain_json() -> None:
     first = document["faces"][0]
     assert set(first) == {
         "time_s", "box_xyxy", "box_held", "detection_score", "track_id", "scores", "top",
-        "confidence",
+        "confidence", "min_confidence",
     }  # fmt: skip
     assert first["box_xyxy"] == [10.0, 20.0, 30.0, 50.0]
     assert first["top"] == "happy"
     assert list(first["scores"]) == list(SHARED)
-    assert set(document["voice"][0]) == {"start_s", "end_s", "scores", "top", "confidence"}
+    assert set(document["voice"][0]) == {
+        "start_s", "end_s", "scores", "top", "confidence", "min_confidence",
+    }  # fmt: skip
 
 
 def test_the_summary_speaks_of_each_track_and_weighs_the_voice_by_its_seconds() -> None:
@@ -229,7 +231,7 @@ def test_fused_answers_list_every_modality_and_who_spoke() -> None:
     document = json.loads(json.dumps(one.to_dict(), allow_nan=False))
     assert set(document) == {
         "time_s", "end_s", "track_id", "modalities", "weights", "qualities", "congruence", "pairs",
-        "scores", "top", "confidence",
+        "scores", "top", "confidence", "min_confidence",
     }  # fmt: skip
     assert document["weights"] == {"face": 0.75, "voice": 0.25, "words": 0.0}
     assert (document["modalities"], document["track_id"]) == (["face", "voice"], 2)

@@ -377,6 +377,17 @@ class Analysis:
             "summary": self.summary,
         }
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Analysis:
+        """The inverse of :meth:`to_dict`, as far as that rounds; the summary is made anew.
+
+        Raises:
+            ValueError: no such document, or of a schema that is not known.
+        """
+        from emoscope.documents import analysis_of  # which needs this module
+
+        return analysis_of(document)
+
 
 def clock(seconds: float, step_s: float = 1.0) -> str:
     """Time as a player shows it, for example ``1:04`` or ``1:02:30``; tenths for small steps."""

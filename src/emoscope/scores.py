@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,8 @@ class Scores:
 
     Attributes:
         labels: native labels, in the model's order.
-        probabilities: one per label, each within [0, 1], summing to 1.
+        probabilities: one per label, each within [0, 1], summing to 1 up to what rounding each to
+            four digits takes away.
         min_confidence: below this the result abstains: ``top`` is None.
     """
 
@@ -40,7 +41,7 @@ class Scores:
         if not all(math.isfinite(p) and -1e-6 <= p <= 1 + 1e-6 for p in self.probabilities):
             raise ValueError(f"expected probabilities within [0, 1], got {self.probabilities}")
         total = sum(self.probabilities)
-        if abs(total - 1.0) > 1e-3:
+        if abs(total - 1.0) > max(1e-3, 6e-5 * len(self.labels)):
             raise ValueError(f"expected probabilities that sum to 1, got a sum of {total:.4f}")
         if not 0.0 <= self.min_confidence <= 1.0:
             raise ValueError(f"min_confidence must be within [0, 1], got {self.min_confidence}")
@@ -85,12 +86,44 @@ class Scores:
 
 
 def scores_dict(scores: Scores) -> dict[str, Any]:
-    """What documents say of scores."""
+    """What documents say of scores; :func:`scores_of` reads it."""
     return {
         "scores": scores.to_dict(),
         "top": scores.top,
         "confidence": rounded(scores.confidence, 4),
+        "min_confidence": scores.min_confidence,
     }
+
+
+def scores_of(stated: Mapping[str, Any]) -> Scores:
+    """Scores from what a document says of them; further keys are passed over.
+
+    Rounding may have made two labels equal, or a label equal to ``min_confidence``: the answer has
+    the stated ``top`` all the same.
+
+    Raises:
+        ValueError: no scores, labels that no model has, or a ``top`` that contradicts them.
+        KeyError: something is missing.
+        TypeError: something is of another kind.
+    """
+    shares: dict[str, float] = dict(stated["scores"])
+    top, least = stated["top"], stated["min_confidence"]
+    if not all(isinstance(value, int | float) for value in (*shares.values(), least)):
+        raise TypeError("expected scores and min_confidence to be numbers")
+    LabelSet(tuple(shares))
+    found = Scores(tuple(shares), tuple(shares.values()), least)
+    if found.top == top:
+        return found
+    if top is None:
+        below = math.nextafter(least, 0.0)
+        exact = {name: min(share, below) for name, share in shares.items()}
+    elif top in shares:
+        exact = {**shares, top: max(math.nextafter(found.confidence, 2.0), least)}
+    else:
+        raise ValueError(f"top is {top!r}, which is none of {list(shares)}")
+    if any(abs(exact[name] - shares[name]) > 1.01e-4 for name in shares):
+        raise ValueError(f"top is {top!r}, but scores and min_confidence say {found.top!r}")
+    return Scores(found.labels, tuple(exact.values()), least)
 
 
 def mean_scores(scores: Sequence[Scores], weights: Sequence[float]) -> Scores:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emoscope.export.files import atomic_path, write_json
+from emoscope.export.files import atomic_path
+from emoscope.export.formats import Format, write
 from emoscope.results import Analysis, FaceEmotion
 
 
@@ -43,7 +44,7 @@ def test_json_is_the_analysis(
     make_face: Callable[..., FaceEmotion],
 ) -> None:
     analysis = make_analysis("Räume/talk 語.mp4", "video", (64, 48), 2.0, [make_face((1, 2, 3, 4))])
-    write_json(analysis, tmp_path / "talk.json")
+    write(analysis, tmp_path / "talk.json", Format.JSON)
     text = (tmp_path / "talk.json").read_bytes().decode("utf-8")
     assert json.loads(text) == analysis.to_dict()
     assert "語" in text
@@ -53,7 +54,7 @@ def test_json_is_the_analysis(
 def test_a_name_that_is_no_text_is_kept(
     tmp_path: Path, make_analysis: Callable[..., Analysis]
 ) -> None:
-    write_json(make_analysis("talk\udc80.wav", "audio"), tmp_path / "talk.json")
+    write(make_analysis("talk\udc80.wav", "audio"), tmp_path / "talk.json", Format.JSON)
     found = json.loads((tmp_path / "talk.json").read_text(encoding="utf-8"))
     assert found["source"] == "talk\udc80.wav"
 
@@ -63,4 +64,4 @@ def test_a_folder_that_is_a_file_is_an_os_error(
 ) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OSError, match="out"):
-        write_json(make_analysis("talk.wav", "audio"), tmp_path / "out" / "talk.json")
+        write(make_analysis("talk.wav", "audio"), tmp_path / "out" / "talk.json", Format.JSON)

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from io import BytesIO, StringIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emoscope.export.tables import COLUMNS, plain_text, write_csv
+from emoscope.export.formats import Format, render
+from emoscope.export.plain import escaped
+from emoscope.export.tables import COLUMNS, plain_text
 from emoscope.labels import SHARED, VOICE_LABELS
 from emoscope.results import (
     Analysis,
@@ -20,13 +21,12 @@ from emoscope.results import (
     VoiceEmotion,
 )
 
+from ..made_up import some_analyses  # noqa: TID252
+
 
 def read_back(analysis: Analysis) -> list[dict[str, str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "talk.csv"
-        write_csv(analysis, path)
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file, strict=True))
+    written = StringIO(render(analysis, Format.CSV).decode("utf-8"), newline="")
+    return list(csv.DictReader(written, strict=True))
 
 
 @st.composite
@@ -115,9 +115,27 @@ def test_formulas_are_text_and_numbers_are_numbers() -> None:
     assert face_row["x1"] == "-3.0"
 
 
-def test_nothing_read_is_a_header(make_analysis: Callable[..., Analysis], tmp_path: Path) -> None:
-    write_csv(make_analysis("talk.wav", "audio"), tmp_path / "talk.csv")
-    assert (tmp_path / "talk.csv").read_bytes().decode() == ",".join(COLUMNS) + "\r\n"
+def test_nothing_read_is_a_header(make_analysis: Callable[..., Analysis]) -> None:
+    written = render(make_analysis("talk.wav", "audio"), Format.CSV)
+    assert written.decode() == ",".join(COLUMNS) + "\r\n"
+
+
+@given(some_analyses())
+@settings(max_examples=40, deadline=None)
+def test_pandas_reads_the_same(analysis: Analysis) -> None:
+    pandas = pytest.importorskip("pandas")
+    texts = dict.fromkeys(("source", "text", "top"), "str")
+    file = BytesIO(render(analysis, Format.CSV))
+    found = pandas.read_csv(
+        file, dtype=texts, keep_default_na=False, na_values={"confidence": [""]}
+    )
+    readings = [*analysis.faces, *analysis.voice, *analysis.words, *analysis.fused]
+    assert list(found["top"]) == [one.scores.top or "" for one in readings]
+    confidence = [one.scores.confidence for one in readings]
+    assert list(found["confidence"]) == pytest.approx(confidence, abs=1e-6)
+    assert set(found["source"]) <= {plain_text(escaped(analysis.source))}
+    said = [plain_text(escaped(words.text)) for words in analysis.words]
+    assert list(found["text"][found["modality"] == "words"]) == said
 
 
 def test_fused_answers_say_who_spoke_and_how_far_they_agree() -> None:

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from emoscope.export.canvas import Canvas, Rect
 from emoscope.export.glyphs import text_width
 from emoscope.export.layout import Placed, face_rect, place_labels, place_panels
-from emoscope.export.palette import PANEL, PAPER, QUIET, emotion_colour, ink_on
+from emoscope.export.palette import PANEL, PAPER, QUIET, Rgb, emotion_colour, ink_on
+from emoscope.export.plain import UNSURE_WORD as UNSURE_WORD
 from emoscope.results import FaceEmotion, Scores
-
-UNSURE_WORD = "unsure"
 
 _SMALLEST_PX, _LARGEST_PX = 11.0, 64.0
 _SMALLEST_PANEL_PX = 9.0
@@ -137,7 +136,7 @@ class FaceMarks:
         self._label_slots = {track: place.slot for track, place in zip(ids, labels, strict=True)}
         panels = self._place_panels(faces, rects, labels, bounds)
         for face, rect in zip(faces, rects, strict=True):
-            _corners(canvas, rect, face.scores, style)
+            draw_corners(canvas, rect, emotion_colour(face.scores.top), style)
         for face, place in zip(faces, panels, strict=False):
             draw_bars(canvas, place.rect, face.scores, style.panel_px)
         for face, place, pair in zip(faces, labels, words, strict=True):
@@ -228,9 +227,10 @@ def draw_bars(canvas: Canvas, rect: Rect, scores: Scores, px: float) -> None:
             canvas.rounded(bar, thick / 2, emotion_colour(label))
 
 
-def _corners(canvas: Canvas, rect: Rect, scores: Scores, style: FaceStyle) -> None:
+def draw_corners(canvas: Canvas, rect: Rect, colour: Rgb, style: FaceStyle) -> None:
+    """Mark a face by its four corners."""
     short = min(rect.width, rect.height)
     stroke = max(2, round(min(0.13 * style.text_px, short / 12)))
     arm = max(2, round(0.22 * short))
     radius = round(min(0.6 * style.text_px, 0.6 * arm))
-    canvas.brackets(rect, arm, radius, stroke, emotion_colour(scores.top))
+    canvas.brackets(rect, arm, radius, stroke, colour)

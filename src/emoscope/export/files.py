@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from emoscope.results import Analysis
 
 
 @contextmanager
@@ -29,15 +26,3 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def write_json(analysis: Analysis, path: Path) -> None:
-    """Write the result as one indented JSON document in UTF-8.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    text = json.dumps(analysis.to_dict(), ensure_ascii=False, indent=2)
-    with atomic_path(path) as part:
-        # A file name that is no text becomes \\udc80 and the like, which JSON reads back.
-        part.write_text(text + "\n", encoding="utf-8", errors="backslashreplace", newline="\n")

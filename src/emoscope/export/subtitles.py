@@ -1,51 +1,60 @@
-"""What was said as subtitles: SubRip and WebVTT (www.w3.org/TR/webvtt1)."""
+"""Subtitles: SubRip and WebVTT (www.w3.org/TR/webvtt1).
+
+What was said; where nobody wrote that down, how each stretch of voice sounded: ``[sad]``.
+"""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
-from emoscope.export.files import atomic_path
+from emoscope.export.plain import UNSURE_WORD, one_line
+from emoscope.labels import plain_label
 from emoscope.results import Analysis
 
 _LINE = 42  # characters, as broadcasters have it
 _SHORTEST_S = 0.001  # a cue must not be empty
 
+# SubRip has no escapes: players take these for tags, and a backslash for a line's end.
+_SRT_PLAIN = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")", "\\": "/"})
+_VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
-def write_srt(analysis: Analysis, path: Path) -> None:
-    """Write the words as SubRip in UTF-8.
 
-    Raises:
-        OSError: it cannot be written.
-    """
+def srt_text(analysis: Analysis) -> str:
+    """The cues as SubRip."""
     cues = (
-        f"{number}\n{_clock(start_s, ',')} --> {_clock(end_s, ',')}\n{text}\n"
+        f"{number}\n{_clock(start_s, ',')} --> {_clock(end_s, ',')}\n"
+        f"{_lines(text.translate(_SRT_PLAIN))}\n"
         for number, (start_s, end_s, text) in enumerate(_cues(analysis), 1)
     )
-    _write("\n".join(cues), path)
+    return "\n".join(cues)
 
 
-def write_vtt(analysis: Analysis, path: Path) -> None:
-    """Write the words as WebVTT in UTF-8.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def vtt_text(analysis: Analysis) -> str:
+    """The cues as WebVTT."""
     cues = (
-        f"{_clock(start_s, '.')} --> {_clock(end_s, '.')}\n{_escaped(text)}\n"
+        f"{_clock(start_s, '.')} --> {_clock(end_s, '.')}\n{_lines(text).translate(_VTT_ESCAPES)}\n"
         for start_s, end_s, text in _cues(analysis)
     )
-    _write("\n".join(["WEBVTT\n", *cues]), path)
+    return "\n".join(["WEBVTT\n", *cues])
 
 
 def _cues(analysis: Analysis) -> Iterator[tuple[float, float, str]]:
-    for said in analysis.words:
-        # An empty line, or an arrow, would end or begin a cue.
-        words = " ".join(said.text.split()).replace("-->", "→")
-        lines = textwrap.wrap(words, _LINE, break_long_words=False, break_on_hyphens=False)
-        if lines:
-            yield said.start_s, max(said.end_s, said.start_s + _SHORTEST_S), "\n".join(lines)
+    """Start and end in seconds, and one line that is not empty; by start."""
+    found = [(said.start_s, said.end_s, one_line(said.text)) for said in analysis.words]
+    if not any(text for _, _, text in found):
+        found = [
+            (voice.start_s, voice.end_s, f"[{plain_label(voice.scores.top or UNSURE_WORD)}]")
+            for voice in analysis.voice
+        ]
+    for start_s, end_s, text in sorted(found, key=lambda cue: cue[0]):
+        if text:
+            yield start_s, max(end_s, start_s + _SHORTEST_S), text
+
+
+def _lines(text: str) -> str:
+    wrapped = textwrap.wrap(text, _LINE, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(wrapped)
 
 
 def _clock(seconds: float, point: str) -> str:
@@ -53,12 +62,3 @@ def _clock(seconds: float, point: str) -> str:
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours:02}:{minute:02}:{second:02}{point}{milliseconds:03}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _write(text: str, path: Path) -> None:
-    with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

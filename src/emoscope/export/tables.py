@@ -22,10 +22,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
+from io import StringIO
 from typing import Any
 
-from emoscope.export.files import atomic_path
 from emoscope.results import Analysis, Scores
 
 COLUMNS = (
@@ -50,41 +49,31 @@ COLUMNS = (
 )
 """What stands before the columns of the labels."""
 
-# What a spreadsheet would take for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet would take for a formula, some also in full width.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def write_csv(analysis: Analysis, path: Path) -> None:
-    """Write the table in UTF-8, with a header.
-
-    Free text that a spreadsheet would run as a formula gets an apostrophe in front.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def csv_text(analysis: Analysis) -> str:
+    """The table with a header; free text that a spreadsheet would run gets an apostrophe."""
     rows = list(_rows(analysis))
     labels = dict.fromkeys(label for _, scores in rows for label in scores.labels)
-    names = [*COLUMNS, *(f"p_{label}" for label in labels)]
-    with (
-        atomic_path(path) as part,
-        part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        # The default line ends, as in RFC 4180: with others, csv leaves a lone \r unquoted.
-        table = csv.DictWriter(file, names)
-        table.writeheader()
-        for row, scores in rows:
-            table.writerow(
-                {
-                    "source": plain_text(analysis.source),
-                    "top": scores.top or "",
-                    "confidence": round(scores.confidence, 6),
-                    **row,
-                    **{
-                        f"p_{label}": round(share, 6)
-                        for label, share in zip(scores.labels, scores.probabilities, strict=True)
-                    },
-                }
-            )
+    # The default line ends, as in RFC 4180: with others, csv leaves a lone \r unquoted.
+    table = csv.DictWriter(file := StringIO(), [*COLUMNS, *(f"p_{label}" for label in labels)])
+    table.writeheader()
+    for row, scores in rows:
+        table.writerow(
+            {
+                "source": plain_text(analysis.source),
+                "top": scores.top or "",
+                "confidence": round(scores.confidence, 6),
+                **row,
+                **{
+                    f"p_{label}": round(share, 6)
+                    for label, share in zip(scores.labels, scores.probabilities, strict=True)
+                },
+            }
+        )
+    return file.getvalue()
 
 
 def plain_text(text: str) -> str:

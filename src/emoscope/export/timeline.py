@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from emoscope.export.annotate import FaceStyle, draw_label, label_words
 from emoscope.export.canvas import Canvas, Rect
-from emoscope.export.envelope import ENVELOPE_COLUMNS, envelope
 from emoscope.export.glyphs import shortened, text_width
+from emoscope.export.outline import ENVELOPE_COLUMNS, envelope
 from emoscope.export.palette import PAPER, QUIET, Rgb, emotion_colour
 from emoscope.results import Analysis, VoiceEmotion, clock
 

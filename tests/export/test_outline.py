@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emoscope.export.envelope import Outline, envelope
+from emoscope.export.outline import Outline, envelope
 from emoscope.media import SAMPLE_RATE, Sound
 
 
