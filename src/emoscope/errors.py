@@ -8,12 +8,16 @@
     │   ├── MediaNotFoundError     no such file
     │   ├── UnsupportedMediaError  a directory, an address, a playlist, not a medium at all
     │   ├── CorruptMediaError      a medium that cannot be decoded: empty, truncated, mislabelled
-    │   └── MediaLimitError        more pixels, seconds or bytes than allowed
+    │   ├── MediaLimitError        more pixels, seconds or bytes than allowed
+    │   └── SourceError            a camera or microphone that cannot be opened, or went away
     ├── ModelError                 something is wrong with a model
     │   ├── UnknownModelError      the catalog has no model of that name
     │   ├── ModelUnavailableError  known, but not on this machine and not to be had
     │   └── ModelIntegrityError    the file is not what the catalog says, or no emoscope model
-    └── DatasetError               a corpus is missing, empty or laid out differently
+    ├── DatasetError               a corpus is missing, empty or laid out differently
+    ├── AnalysisCancelledError     whoever asked for an analysis wants it no more
+    ├── BatchError                 a batch cannot begin, go on, or write what it found
+    └── HistoryError               kept results cannot be reached, read or written
 
 Each message says what was wrong and what to do about it, in one line that can be shown to a user
 as it is.
@@ -64,7 +68,19 @@ class CorruptMediaError(MediaError):
 
 
 class MediaLimitError(MediaError):
-    """The medium has more pixels, seconds or bytes than the limits allow."""
+    """The medium has more pixels, seconds or bytes than the limits allow.
+
+    Attributes:
+        limit: how many are allowed; None where that is no number of the medium's.
+    """
+
+    def __init__(self, source: str, problem: str, limit: float | None = None) -> None:
+        self.limit = limit
+        super().__init__(source, problem)
+
+
+class SourceError(MediaError):
+    """A camera or microphone that cannot be opened, or gives nothing any more."""
 
 
 class ModelError(EmoscopeError):
@@ -85,3 +101,15 @@ class ModelIntegrityError(ModelError):
 
 class DatasetError(EmoscopeError):
     """A corpus is missing, empty or laid out differently from what its loader expects."""
+
+
+class AnalysisCancelledError(EmoscopeError):
+    """Whoever asked for an analysis wants it no more; what was read so far is dropped."""
+
+
+class BatchError(EmoscopeError):
+    """A run over many files cannot begin, go on, or write what it found."""
+
+
+class HistoryError(EmoscopeError):
+    """The history cannot be reached, read or written, or does not hold what was asked for."""

@@ -142,3 +142,29 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     ran = run("analyze", blank, "--out", tmp_path / "file" / "below", *models)
     assert ran.status == 1
     assert len(ran.err.splitlines()) == 1
+
+
+def test_formats_can_be_chosen(
+    run: Callable, models: Models, blank: Path, make_wav: Callable, tmp_path: Path
+) -> None:
+    wav, results = blank.with_name("hush.wav"), tmp_path / "results"
+    make_wav(wav, np.zeros(16_000, np.float32))
+    wanted = ("--format", "textgrid", "--format", "csv-wide", "--format", "eaf")
+    ran = run("analyze", "--json", blank, wav, "--out", results, *wanted, *models)
+    assert ran.status == 0
+    assert len(ran.documents) == 2
+    assert sorted(path.name for path in results.iterdir()) == [
+        "blank.wide.csv", "hush.TextGrid", "hush.eaf", "hush.wide.csv",
+    ]  # fmt: skip
+    assert f"{blank}: there is no textgrid of a picture" in ran.err
+    for wrong in (("--format", "docx", "--out", results), ("--format", "json")):
+        assert run("analyze", blank, *wrong, *models).status == 2
+
+
+def test_parquet_says_what_it_needs_before_anything_is_read(
+    run: Callable, models: Models, blank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ran = run("analyze", blank, "--out", tmp_path / "out", "--format", "parquet", *models)
+    assert (ran.status, ran.out) == (1, "")
+    assert "pip install 'emoscope[parquet]'" in ran.err

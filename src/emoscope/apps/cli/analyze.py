@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emoscope.apps.cli.console import complain, err, out, progress_bar
+from emoscope.apps.cli.console import complain, err, out, progress_bar, say
 from emoscope.apps.cli.options import (
     Detector,
     FaceModel,
+    Formats,
     Json,
+    KeepHistory,
     Language,
     Smooth,
     Speech,
@@ -22,10 +25,13 @@ from emoscope.apps.cli.options import (
     VoiceModel,
     WordsModel,
 )
-from emoscope.errors import MediaError
+from emoscope.errors import HistoryError, MediaError
+from emoscope.export.formats import Format
+from emoscope.export.plain import escaped
 
 if TYPE_CHECKING:
     from emoscope.analyzer import Analyzer
+    from emoscope.history import History
     from emoscope.results import Analysis
 
 
@@ -40,6 +46,8 @@ def analyze(
             "--out", file_okay=False, help="Folder for annotated media, JSON and CSV of each input."
         ),
     ] = None,
+    formats: Formats = None,
+    history: KeepHistory = False,
     face_model: FaceModel = "emoscope-face",
     voice_model: VoiceModel = "emoscope-voice",
     detector: Annotated[Detector, typer.Option(help="Face detector.")] = Detector.AUTO,
@@ -68,6 +76,9 @@ def analyze(
     from emoscope.analyzer import Analyzer
     from emoscope.media import Limits
 
+    if formats and out_dir is None:
+        raise typer.BadParameter("--format needs --out")
+    check_formats(formats or ())
     if transcribe is not None:
         fetch_whisper(transcribe)
     elif language is not None or translate:
@@ -88,17 +99,36 @@ def analyze(
     )
     failed = 0
     stems: set[str] = set()
-    for path, analysis in read_all(analyzer, paths):
-        if analysis is None:
-            failed += 1
-            continue
-        show(analysis, as_json=as_json)
-        if out_dir is not None:
-            failed += not _export(
-                analysis, out_dir, _free_stem(Path(path).stem, stems), as_json=as_json
-            )
+    with ExitStack() as opened:
+        kept = opened.enter_context(_opened_history()) if history else None
+        for path, analysis in read_all(analyzer, paths):
+            if analysis is None:
+                failed += 1
+                continue
+            show(analysis, as_json=as_json)
+            if kept is not None:
+                failed += not _keep(analysis, kept)
+            if out_dir is not None:
+                stem = free_stem(Path(path).stem, stems)
+                failed += not export(analysis, out_dir, stem, formats, as_json=as_json)
     if failed:
         raise typer.Exit(1)
+
+
+def _opened_history() -> History:
+    from emoscope.history import History
+
+    return History.open()
+
+
+def _keep(analysis: Analysis, history: History) -> bool:
+    """Put one result into the history; whether that went well."""
+    try:
+        say(f"kept in the history as {history.add(analysis)}")
+    except HistoryError as error:
+        complain(str(error))
+        return False
+    return True
 
 
 def fetch_whisper(name: str) -> None:
@@ -140,21 +170,41 @@ def read_all(analyzer: Analyzer, paths: Iterable[str]) -> Iterator[tuple[str, An
 def show(analysis: Analysis, *, as_json: bool) -> None:
     """Write one result to standard output."""
     if as_json:
-        typer.echo(json.dumps(analysis.to_dict(), ensure_ascii=False))
+        # A name that is no text: \udc80 and the like, which JSON reads back.
+        typer.echo(escaped(json.dumps(analysis.to_dict(), ensure_ascii=False)))
         return
     from emoscope.apps.cli.render import render
 
     out.print(render(analysis))
 
 
-def _export(analysis: Analysis, out_dir: Path, stem: str, *, as_json: bool) -> bool:
-    """Write the files of one input; whether that went well."""
+def check_formats(formats: Iterable[Format]) -> None:
+    """Raise :class:`MissingExtraError` before anything is read, not after."""
+    if Format.PARQUET in formats:
+        from emoscope._optional import require
+
+        require("pyarrow", extra="parquet")
+
+
+def export(
+    analysis: Analysis,
+    out_dir: Path,
+    stem: str,
+    formats: Sequence[Format] | None,
+    *,
+    as_json: bool = False,
+) -> bool:
+    """Write the files of one input, and name them; whether that went well."""
     from emoscope.apps.cli.render import link
     from emoscope.export import export_all
 
+    for one in formats or ():
+        refusal = one.refusal(analysis)
+        if refusal is not None:
+            say(f"{analysis.source}: {refusal}")
     try:
         with progress_bar(f"writing {stem}") as step:
-            written = export_all(analysis, out_dir, stem=stem, progress=step)
+            written = export_all(analysis, out_dir, stem=stem, formats=formats, progress=step)
     except MediaError as error:
         complain(str(error))
         return False
@@ -167,7 +217,7 @@ def _export(analysis: Analysis, out_dir: Path, stem: str, *, as_json: bool) -> b
     return True
 
 
-def _free_stem(stem: str, used: set[str]) -> str:
+def free_stem(stem: str, used: set[str]) -> str:
     """A stem that no other input of this run has: ``talk``, ``talk-2``, ..."""
     count, free = 1, stem
     while free.lower() in used:

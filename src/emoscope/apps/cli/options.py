@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from emoscope.export.formats import Format
+
 
 class Detector(StrEnum):
     """Face detectors that can be asked for."""
@@ -60,3 +62,14 @@ Language = Annotated[
 ]
 Translate = Annotated[bool, typer.Option("--translate", help="Give the words in English.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output, nothing else there.")]
+Formats = Annotated[
+    list[Format] | None,
+    typer.Option(
+        "--format",
+        help="What to write, may be given several times; JSON, CSV, annotated media and words as "
+        "subtitles when left out.",
+    ),
+]
+KeepHistory = Annotated[
+    bool, typer.Option("--history", help="Keep the results in the history, too.")
+]

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from emoscope.export.plain import escaped
 from emoscope.labels import COLOURS, plain_label
 from emoscope.results import Analysis, FaceEmotion, Scores, clock, mean_scores
 
@@ -41,7 +42,7 @@ def _heading(analysis: Analysis) -> Text:
         facts.append(clock(analysis.duration_s, 0.1))
     models = " · ".join(analysis.models.values())
     return Text.assemble(
-        (analysis.source, "bold"), (f"  {', '.join(facts)}", ""), (f"\n{models}", GREY)
+        (escaped(analysis.source), "bold"), (f"  {', '.join(facts)}", ""), (f"\n{models}", GREY)
     )
 
 
@@ -164,4 +165,4 @@ def _plain(text: str) -> RenderableType:
 
 def link(path: object) -> str:
     """A path as markup, safe whatever characters it holds."""
-    return f"[bold]{escape(str(path))}[/bold]"
+    return f"[bold]{escape(escaped(str(path)))}[/bold]"
