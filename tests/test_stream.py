@@ -15,8 +15,9 @@ from emoscope.face.recognise import FaceRecogniser
 from emoscope.labels import SHARED, VOICE_LABELS, LabelSet
 from emoscope.media import SAMPLE_RATE, Frame, Sound
 from emoscope.results import Analysis, Scores
-from emoscope.stream import EmotionStream, FaceParts, VoiceParts, _SoundMemory
+from emoscope.stream import EmotionStream, FaceParts, VoiceParts
 from emoscope.translated import TranslatedReading
+from emoscope.voice.memory import SoundMemory
 from emoscope.voice.recognise import VoiceRecogniser
 from emoscope.voice.spans import Span, SpanRule
 
@@ -245,7 +246,7 @@ def test_sound_is_not_kept_for_ever(make_stream: Maker) -> None:
 
 
 def test_the_sound_kept_covers_the_longest_span() -> None:
-    assert SpanRule().longest_s + 5.0 < _SoundMemory.KEEP_S
+    assert SpanRule().longest_s + 5.0 < SoundMemory.KEEP_S
 
 
 def test_a_face_without_sound_is_the_fused_answer_bit_for_bit(make_stream: Maker) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from emoscope.face.detect import DetectorChoice, FaceDetector, load_detector
 from emoscope.face.recognise import FaceRecogniser
 from emoscope.fusion.timeline import Smooth
 from emoscope.fusion.translate import Translator
-from emoscope.media import Frame, Limits, open_media
-from emoscope.results import Analysis
+from emoscope.media import Frame, Limits, Sound, open_media
+from emoscope.results import Analysis, Kind
 from emoscope.stream import EmotionStream, FaceParts, VoiceParts, WordParts
 from emoscope.voice.activity import GateChoice, load_gate
 from emoscope.voice.recognise import VoiceRecogniser
@@ -25,6 +26,18 @@ _FACE_BATCH = 32
 _DETECT_INTERVAL_S = 0.2
 
 Progress = Callable[[float, float | None], None]
+
+
+class OpenedMedium(Protocol):
+    """What an analyzer reads; :class:`emoscope.media.Media` is one."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def duration_s(self) -> float | None: ...
+    def read(self, fps: float | None = None) -> Iterator[Frame | Sound]: ...
 
 
 class Analyzer:
@@ -91,7 +104,7 @@ class Analyzer:
     @cached_property
     def detector(self) -> FaceDetector:
         """The face detector, loaded when first asked for."""
-        return load_detector(self._detector_choice)
+        return load_detector(self._detector_choice, self._threads)
 
     @cached_property
     def face(self) -> FaceRecogniser:
@@ -123,7 +136,9 @@ class Analyzer:
         """What translates between face and voice, loaded when first asked for."""
         return Translator(threads=self._threads)
 
-    def stream(self, *, detect_every: int = 1, face_batch: int = 1) -> EmotionStream:
+    def stream(
+        self, *, detect_every: int = 1, face_batch: int = 1, keep_s: float | None = None
+    ) -> EmotionStream:
         """A fresh stream that shares this analyzer's models; see :class:`EmotionStream`."""
         return EmotionStream(
             lambda: FaceParts(self.detector, self.face),
@@ -139,6 +154,7 @@ class Analyzer:
             detect_every=detect_every,
             face_batch=face_batch,
             smooth=self._smooth,
+            keep_s=keep_s,
         )
 
     def analyze(self, source: str | Path, *, progress: Progress | None = None) -> Analysis:
@@ -154,20 +170,33 @@ class Analyzer:
             ModelError: a model cannot be had.
         """
         with open_media(source, self._limits) as media:
-            stream = self.stream(
-                detect_every=max(1, round(self._fps * _DETECT_INTERVAL_S)), face_batch=_FACE_BATCH
-            )
-            done_s = 0.0
-            for item in media.read(self._fps):
-                if isinstance(item, Frame):
-                    stream.push_frame(item)
-                    done_s = max(done_s, item.time_s)
-                else:
-                    stream.push_sound(item)
-                    done_s = max(done_s, item.end_s)
-                if progress is not None:
-                    progress(done_s, media.duration_s)
-            return stream.close(source=str(source), kind=media.kind, duration_s=media.duration_s)
+            return self.analyze_media(media, progress=progress)
+
+    def analyze_media(self, media: OpenedMedium, *, progress: Progress | None = None) -> Analysis:
+        """Read an opened medium, wherever it is decoded.
+
+        Args:
+            media: from :func:`emoscope.media.open_media`, or what another process decodes.
+            progress: as for :meth:`analyze`.
+
+        Raises:
+            MediaError: it breaks off; its subclasses say why.
+            ModelError: a model cannot be had.
+        """
+        stream = self.stream(
+            detect_every=max(1, round(self._fps * _DETECT_INTERVAL_S)), face_batch=_FACE_BATCH
+        )
+        done_s = 0.0
+        for item in media.read(self._fps):
+            if isinstance(item, Frame):
+                stream.push_frame(item)
+                done_s = max(done_s, item.time_s)
+            else:
+                stream.push_sound(item)
+                done_s = max(done_s, item.end_s)
+            if progress is not None:
+                progress(done_s, media.duration_s)
+        return stream.close(source=media.source, kind=media.kind, duration_s=media.duration_s)
 
 
 def analyze(source: str | Path, **options: object) -> Analysis:

@@ -6,7 +6,6 @@ stream reads no clock and starts no thread: the same input gives the same output
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,13 +16,12 @@ from emoscope.face.crop import crop_faces, crop_rule
 from emoscope.face.detect import FaceDetector
 from emoscope.face.recognise import FaceRecogniser
 from emoscope.face.track import FaceTracker, Track
-from emoscope.fusion.timeline import Smooth, TimeLine, models_of
+from emoscope.fusion.timeline import Smooth, TimeLine, drop_before, models_of
 from emoscope.fusion.translate import Translator, missing_side
-from emoscope.media.frames import SAMPLE_RATE, Frame, Sound
+from emoscope.media.frames import Frame, Sound
 from emoscope.models.spaces import Modality, other
 from emoscope.results import (
     Analysis,
-    Box,
     FaceEmotion,
     Kind,
     Moment,
@@ -33,13 +31,16 @@ from emoscope.results import (
 )
 from emoscope.translated import TranslatedReading
 from emoscope.voice.activity import SpeechGate
+from emoscope.voice.memory import SoundMemory
 from emoscope.voice.recognise import VoiceRecogniser, reading_spans
 from emoscope.voice.spans import Span
 from emoscope.words.reader import WordsReader
 from emoscope.words.recognise import WordsRecogniser
 from emoscope.words.transcribe import Transcriber
 
-RECENT_S = 3.0  # how old a reading may be that is translated
+RECENT_S = 3.0  # how old a face may be that is in view, or a reading that is translated
+GAP_S = 0.1  # sound that begins later than this after the last one does not go on from it
+_LEAST_READ_S = 0.25  # shorter stretches are not read on their own
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class EmotionStream:
         smooth: how the fused answers of the whole are steadied over time, see
             :func:`emoscope.fusion.timeline.smoothed`; by default each moment stands for itself,
             so that a modality that speaks alone is given as it is.
+        keep_s: readings older than this, in seconds, are forgotten, so that a stream without an
+            end does not grow; None: all are kept for :meth:`close`.
 
     Raises:
         ValueError: an argument is out of range.
@@ -98,6 +101,7 @@ class EmotionStream:
         detect_every: int = 1,
         face_batch: int = 1,
         smooth: Smooth = "none",
+        keep_s: float | None = None,
     ) -> None:
         if detect_every < 1 or face_batch < 1:
             raise ValueError(
@@ -105,6 +109,10 @@ class EmotionStream:
             )
         if not 0.0 <= min_confidence <= 1.0:
             raise ValueError(f"min_confidence must be within [0, 1], got {min_confidence}")
+        # What is recent may still be fused and translated.
+        if keep_s is not None and not keep_s >= RECENT_S:
+            raise ValueError(f"keep_s must be at least {RECENT_S}, got {keep_s}")
+        self._keep_s = keep_s
         self._together = TimeLine(min_confidence, smooth)
         self._make_faces, self._make_voice, self._make_words = faces, voice, words
         self._make_translator = translator
@@ -119,9 +127,10 @@ class EmotionStream:
         self._face_batch = face_batch
         self._tracker = FaceTracker()
         self._waiting: list[tuple[float, Track, NDArray[np.uint8]]] = []
-        self._sound = _SoundMemory()
+        self._sound = SoundMemory()
         self._faces: list[FaceEmotion] = []
         self._voice: list[VoiceEmotion] = []
+        self._passing: VoiceEmotion | None = None  # of speech that still goes on
         self._words: list[TextEmotion] = []
         self._current: tuple[FaceEmotion, ...] = ()
         self._frames = 0
@@ -138,9 +147,9 @@ class EmotionStream:
         self._check_open()
         if self._frames and frame.time_s < self._frame_s:
             raise ValueError(f"frames run backwards: {frame.time_s} after {self._frame_s}")
+        height, width = frame.image_rgb.shape[:2]
         if self._face_parts is None:
             self._face_parts = self._make_faces()
-            height, width = frame.image_rgb.shape[:2]
             self._size_px = (width, height)
         parts = self._face_parts
         if self._frames % self._detect_every == 0:
@@ -151,7 +160,7 @@ class EmotionStream:
         self._frames += 1
         self._frame_s = frame.time_s
         self._together.add_frame(frame.time_s)
-        tracks = [track for track in tracks if _in_view(track.box_xyxy, frame.image_rgb)]
+        tracks = [track for track in tracks if track.in_view(width, height)]
         if tracks:
             crops = crop_faces(
                 frame.image_rgb,
@@ -166,9 +175,16 @@ class EmotionStream:
             self._current = ()
         if len(self._waiting) >= self._face_batch:
             self._read_faces()
+        self._forget()
 
-    def push_sound(self, sound: Sound) -> None:
+    def push_sound(self, sound: Sound, *, read: bool = True) -> None:
         """Listen to the next stretch of sound.
+
+        Where sound is missing before it, by more than :data:`GAP_S`, the speech before ends there.
+
+        Args:
+            sound: begins where the one before ended, or later.
+            read: read the speech that ends in it; False: only :meth:`read_sound` reads.
 
         Raises:
             ValueError: the stream was closed.
@@ -182,10 +198,40 @@ class EmotionStream:
                 self._words_reader = WordsReader(
                     words.transcriber, words.recogniser, self._min_confidence
                 )
+        if self._sound.end_s and sound.time_s - self._sound.end_s > GAP_S:
+            self._end_speech(read)
+            self._sound = SoundMemory()
         self._sound.push(sound)
         spans = self._voice_parts.gate.push(sound.waveform)
-        self._read_voice(spans)
-        self._read_words(spans)
+        if read:
+            self._read_voice(spans)
+            self._read_words(spans)
+        self._forget()
+
+    def read_sound(
+        self, start_s: float, end_s: float, *, passing: bool = False
+    ) -> VoiceEmotion | None:
+        """Read a stretch of the last sound as one, whatever the speech gate says.
+
+        Args:
+            start_s: where it begins, seconds from the start of the medium.
+            end_s: where it ends; what is no longer or not yet remembered is left out.
+            passing: of speech that still goes on: it stands in :attr:`moment` until the next
+                reading, and is no part of what :meth:`close` gives.
+
+        Returns:
+            The reading; None where less than a quarter of a second of it is there.
+
+        Raises:
+            ValueError: the stream was closed.
+        """
+        self._check_open()
+        start, end = self._sound.remembered(start_s, end_s)
+        if self._voice_parts is None or end - start < _LEAST_READ_S:
+            return None
+        voice = self._read_parts([Span(start, end)], passing)[-1]
+        self._forget()
+        return voice
 
     @property
     def moment(self) -> Moment:
@@ -195,7 +241,9 @@ class EmotionStream:
         """
         time_s = max(self._frame_s if self._frames else 0.0, self._sound.end_s)
         speaking = self._voice_parts is not None and self._voice_parts.gate.speaking
-        voice = self._voice[-1] if self._voice else None
+        if time_s - self._frame_s > RECENT_S:  # sound goes on where no frame comes any more
+            self._current = ()
+        voice = self._passing or (self._voice[-1] if self._voice else None)
         fused = self._together.now(time_s, len(self._current), self._words)
         translated = self._translated(time_s, speaking)
         return Moment(time_s, self._current, voice, speaking, fused, translated)
@@ -217,12 +265,7 @@ class EmotionStream:
         self._closed = True
         if self._waiting:
             self._read_faces()
-        if self._voice_parts is not None:
-            spans = self._voice_parts.gate.flush()
-            self._read_voice(spans)
-            self._read_words(spans)
-            if self._words_reader is not None:
-                self._words += self._words_reader.flush()
+        self._end_speech()
         seen_s = max(self._frame_s, self._sound.end_s)
         fused = self._together.whole(self._words)
         return Analysis(
@@ -234,7 +277,7 @@ class EmotionStream:
             frames_read=self._frames,
             models=self._models() | models_of(fused),
             faces=tuple(self._faces),
-            voice=tuple(self._voice),
+            voice=tuple(sorted(self._voice, key=lambda voice: voice.start_s)),
             words=tuple(self._words),
             fused=fused,
         )
@@ -277,11 +320,27 @@ class EmotionStream:
         largest = max(range(len(found)), key=lambda row: _prominence(found[row]))
         self._embeddings["face"] = (found[largest].time_s, embeddings[largest])
 
-    def _read_voice(self, spans: list[Span]) -> None:
-        if not spans or self._voice_parts is None:
+    def _end_speech(self, read: bool = True) -> None:
+        """Nothing follows the sound heard so far: read what is still open."""
+        if self._voice_parts is None:
             return
-        recogniser = self._voice_parts.recogniser
+        spans = self._voice_parts.gate.flush()
+        if not read:
+            return
+        self._read_voice(spans)
+        self._read_words(spans)
+        if self._words_reader is not None:
+            self._words += self._words_reader.flush()
+
+    def _read_voice(self, spans: list[Span]) -> None:
         parts = [part for span in spans for part in reading_spans(span)]
+        if parts:
+            self._read_parts(parts, passing=False)
+
+    def _read_parts(self, parts: list[Span], passing: bool) -> list[VoiceEmotion]:
+        """One reading for each part, in seconds of sound heard."""
+        assert self._voice_parts is not None
+        recogniser = self._voice_parts.recogniser
         waveforms = [self._sound.between(p.start_s, p.end_s) for p in parts]
         probs, embeddings = recogniser.read(waveforms)
         found = [
@@ -292,10 +351,23 @@ class EmotionStream:
             )
             for part, row in zip(parts, probs, strict=True)
         ]
-        self._voice += found
+        self._passing = found[-1] if passing else None
+        if not passing:
+            self._voice += found
         self._embeddings["voice"] = (found[-1].end_s, embeddings[-1])
         for voice, waveform in zip(found, waveforms, strict=True):
-            self._together.add_voice(voice, waveform)
+            self._together.add_voice(voice, waveform, passing=passing)
+        return found
+
+    def _forget(self) -> None:
+        """Drop the readings that are older than ``keep_s``."""
+        if self._keep_s is None:
+            return
+        before_s = max(self._frame_s, self._sound.end_s) - self._keep_s
+        drop_before(self._faces, before_s, lambda face: face.time_s)
+        drop_before(self._voice, before_s, lambda voice: voice.end_s)
+        drop_before(self._words, before_s, lambda text: text.end_s)
+        self._together.forget(before_s)
 
     def _translated(self, time_s: float, speaking: bool) -> TranslatedReading | None:
         """What the modality that is not there would be like, from a recent reading of the other."""
@@ -328,48 +400,3 @@ def _prominence(face: FaceEmotion) -> tuple[float, float]:
     """Latest first, then by size times the detector's score."""
     x1, y1, x2, y2 = face.box_xyxy
     return face.time_s, (x2 - x1) * (y2 - y1) * face.detection_score
-
-
-class _SoundMemory:
-    """The last stretch of sound, long enough for any span that the gate may still finish.
-
-    The gate counts seconds of sound that it heard; a medium's sound may begin later than 0.
-    """
-
-    KEEP_S = 30.0
-
-    def __init__(self) -> None:
-        self._chunks: deque[NDArray[np.float32]] = deque()
-        self._first = 0  # number of the first sample that is kept
-        self._end = 0
-        self._offset_s = 0.0
-
-    @property
-    def end_s(self) -> float:
-        """Where the sound heard so far ends, seconds from the start of the medium."""
-        return self.medium_time(self._end / SAMPLE_RATE) if self._end else 0.0
-
-    def push(self, sound: Sound) -> None:
-        if not self._end:
-            self._offset_s = sound.time_s
-        self._chunks.append(sound.waveform)
-        self._end += len(sound.waveform)
-        keep = round(self.KEEP_S * SAMPLE_RATE)
-        while self._chunks and self._end - (self._first + len(self._chunks[0])) >= keep:
-            self._first += len(self._chunks.popleft())
-
-    def medium_time(self, heard_s: float) -> float:
-        return heard_s + self._offset_s
-
-    def between(self, start_s: float, end_s: float) -> NDArray[np.float32]:
-        start = max(0, round(start_s * SAMPLE_RATE) - self._first)
-        end = max(start + 1, round(end_s * SAMPLE_RATE) - self._first)
-        whole = np.concatenate(self._chunks)
-        return whole[start:end]
-
-
-def _in_view(box: Box, image_rgb: NDArray[np.uint8]) -> bool:
-    """Whether the centre of the box lies inside the picture."""
-    height, width = image_rgb.shape[:2]
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return bool(0 <= x < width and 0 <= y < height)

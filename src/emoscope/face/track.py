@@ -43,6 +43,11 @@ class Track:
     score: float
     held: bool
 
+    def in_view(self, width: int, height: int) -> bool:
+        """Whether the centre of the box lies inside a picture of so many pixels."""
+        x1, y1, x2, y2 = self.box_xyxy
+        return 0 <= (x1 + x2) / 2 < width and 0 <= (y1 + y2) / 2 < height
+
 
 class _Face:
     """What is known of one face; centre and size in pixels, velocity in pixels per second."""

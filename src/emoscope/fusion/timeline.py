@@ -12,10 +12,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ Smooth = Literal["none", "window", "exponential"]
 WINDOW_S = 1.0
 TIME_CONSTANT_S = 0.5
 HOLD_S = 3.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,7 @@ class TimeLine:
         self._frames_s: list[float] = []
         self._faces: list[Seen] = []
         self._voices: list[Said] = []
+        self._passing: Said | None = None
         self._prominence: dict[int, float] = {}
 
     def add_frame(self, time_s: float) -> None:
@@ -257,9 +259,30 @@ class TimeLine:
         self._prominence[found.track_id] = total
         self._faces.append(found)
 
-    def add_voice(self, voice: VoiceEmotion, waveform: NDArray[np.float32]) -> None:
-        """A stretch of voice was read. ``waveform``: ``(time,)`` at 16 kHz."""
-        self._voices.append(heard(voice, signal_to_noise_db(waveform)))
+    def add_voice(
+        self, voice: VoiceEmotion, waveform: NDArray[np.float32], *, passing: bool = False
+    ) -> None:
+        """A stretch of voice was read.
+
+        Args:
+            voice: the reading.
+            waveform: ``(time,)`` at 16 kHz.
+            passing: it counts for :meth:`now` until the next one comes, and no longer.
+        """
+        said = heard(voice, signal_to_noise_db(waveform))
+        self._passing = said if passing else None
+        if not passing:
+            self._voices.append(said)
+
+    def forget(self, before_s: float) -> None:
+        """Drop what ended before a moment, and the weight of faces that were not seen since."""
+        drop_before(self._frames_s, before_s, lambda time_s: time_s)
+        drop_before(self._voices, before_s, lambda said: said.end_s)
+        if drop_before(self._faces, before_s, lambda face: face.time_s):
+            left = {face.track_id for face in self._faces}
+            self._prominence = {
+                track: total for track, total in self._prominence.items() if track in left
+            }
 
     def now(self, time_s: float, in_view: int, words: Sequence[TextEmotion]) -> FusedEmotion | None:
         """What is there at the moment; see :func:`fuse`.
@@ -273,7 +296,7 @@ class TimeLine:
             words: read so far.
         """
         faces = self._faces[-in_view:] if in_view else []
-        voice = self._voices[-1] if self._voices else None
+        voice = self._passing or (self._voices[-1] if self._voices else None)
         text = written(words[-1]) if words else None
         return fuse(
             model.load(),
@@ -295,6 +318,15 @@ class TimeLine:
             min_confidence=self._min_confidence,
         )
         return smoothed(found, self._smooth)
+
+
+def drop_before(readings: list[T], before_s: float, time_of: Callable[[T], float]) -> bool:
+    """Drop the first readings of a list, as long as they lie before a moment; whether any did."""
+    count = 0
+    while count < len(readings) and time_of(readings[count]) < before_s:
+        count += 1
+    del readings[:count]
+    return count > 0
 
 
 def models_of(fused: Sequence[FusedEmotion]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The live window: camera and microphone as a picture with its readings."""
