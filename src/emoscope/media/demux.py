@@ -73,7 +73,9 @@ class _Tracks:
         stamp = frame.pts if frame.pts is not None else frame.dts
         if stamp is None or frame.time_base is None:
             return None
-        return float(stamp * frame.time_base) - self.origin_s
+        # The fraction's own product costs more than decoding a packet of sound.
+        base = frame.time_base
+        return float(stamp * base.numerator / base.denominator) - self.origin_s
 
 
 def probe(file: BinaryIO, found: Sniffed, source: str, limits: Limits) -> StreamFacts:
@@ -322,4 +324,5 @@ def _too_long(source: str, seconds: float, limits: Limits) -> MediaLimitError:
         source,
         f"{seconds:.0f} s are more than the {limits.max_duration_s:g} s allowed; "
         "raise the duration limit or cut it",
+        limits.max_duration_s,
     )

@@ -78,6 +78,7 @@ def check_pixels(width: int, height: int, source: str, limits: Limits) -> None:
             source,
             f"{width} x {height} pixels are more than the {limits.max_pixels:,} allowed; "
             "raise the pixel limit or make it smaller",
+            limits.max_pixels,
         )
 
 

@@ -131,6 +131,7 @@ def _picture(file: BinaryIO, size: int, found: Sniffed, name: str, limits: Limit
             name,
             f"{size:,} bytes are more than a picture of {limits.max_pixels:,} pixels needs; "
             "raise the pixel limit",
+            limits.max_pixels,
         )
     file.seek(0)
     try:

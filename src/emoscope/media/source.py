@@ -58,6 +58,7 @@ def open_file(source: str | Path, limits: Limits) -> tuple[BinaryIO, int]:
             name,
             f"{status.st_size:,} bytes are more than the {limits.max_bytes:,} allowed; "
             "raise the size limit or give a shorter medium",
+            limits.max_bytes,
         )
     try:
         return open(source, "rb"), status.st_size  # noqa: PTH123 - the caller closes it

@@ -7,6 +7,7 @@ drawing at random as the paper does.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,19 @@ class Transcriber:
         except (RuntimeError, ValueError, OSError) as error:
             what = " ".join(str(error).split())
             raise ModelIntegrityError(f"{folder}: no Whisper that can be run: {what}") from error
+        self._listen_for(language, translate)
+
+    def listening_for(self, language: str | None, *, translate: bool = False) -> Transcriber:
+        """The same loaded model, told something else about what is spoken.
+
+        Raises:
+            ModelError: the model does not know the language.
+        """
+        other = copy.copy(self)
+        other._listen_for(language, translate)
+        return other
+
+    def _listen_for(self, language: str | None, translate: bool) -> None:
         known = self._model.supported_languages
         if language is not None and language not in known:
             raise ModelError(
