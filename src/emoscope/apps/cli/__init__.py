@@ -13,7 +13,22 @@ from typing import Annotated
 import typer
 
 from emoscope import __version__
-from emoscope.apps.cli import analyze, comparisons, data, demo, doctor, evaluate, models, train
+from emoscope.apps.cli import (
+    analyze,
+    batch,
+    comparisons,
+    dashboard,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    history,
+    live,
+    models,
+    report,
+    serve,
+    train,
+)
 from emoscope.apps.cli.console import complain
 from emoscope.errors import EmoscopeError, UnknownModelError
 
@@ -25,11 +40,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("analyze")(analyze.analyze)
+app.command("batch", cls=batch.RayCommand)(batch.batch)
+app.command("dashboard")(dashboard.dashboard)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("live")(live.live)
+app.command("serve")(serve.serve)
+app.command("report")(report.report)
 app.command("train")(train.train)
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(history.app, name="history")
 evaluate.app.command("matrix")(comparisons.matrix)
 evaluate.app.command("claims")(comparisons.claims)
 app.add_typer(evaluate.app, name="evaluate")
