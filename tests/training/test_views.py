@@ -37,6 +37,13 @@ def test_a_view_is_cut_from_the_middle() -> None:
     assert 0 < mirrored(views, crops[:, 4:44, 4:44]).sum() < 20
 
 
+def test_a_whole_crop_may_be_enlarged_as_in_use() -> None:
+    crops = noise(20)
+    views = warp(crops, generator(), angle=0, scale=0, shift=0, view=96, whole=True)
+    larger = torch.nn.functional.interpolate(crops[:, None].float(), (96, 96), mode="bilinear")
+    assert 0 < mirrored(views, larger[:, 0]).sum() < 20
+
+
 def test_a_seed_gives_the_same_views() -> None:
     crops, ranges = noise(8), {"angle": 10, "scale": 0.1, "shift": 0.1}
     first, again = (warp(crops, generator(3), **ranges) for _ in range(2))

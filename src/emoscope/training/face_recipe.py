@@ -22,6 +22,7 @@ from emoscope.training.loop import Batch, Schedule, fit
 from emoscope.training.recipe import Recipe, Settings
 
 _AT_ONCE = 128
+_ACQUAINTED_WITH = 256
 
 
 class FaceRecipe(Recipe[FaceCorpus]):
@@ -46,6 +47,12 @@ class FaceRecipe(Recipe[FaceCorpus]):
     @abstractmethod
     def network(self, classes: int, settings: Settings) -> nn.Module:
         """A network to train; ``settings`` names pretrained weights."""
+
+    def acquaint(self, network: nn.Module, crops: Tensor) -> None:
+        """See some crops ``(n, size, size)`` before learning begins; here: nothing is done."""
+
+    def finish(self, network: nn.Module) -> None:
+        """Make a network that has learnt ready for use, before it is calibrated; here: nothing."""
 
     def augment(self, crops: Tensor, generator: torch.Generator) -> Tensor:
         """Random views of crops ``(n, size, size)`` uint8; here: half of them mirrored."""
@@ -73,10 +80,14 @@ class FaceRecipe(Recipe[FaceCorpus]):
     ) -> TrainedFace:
         torch.manual_seed(settings.seed)
         network = self.network(len(labels), settings)
+        some = learn.crops[:: max(1, len(learn) // _ACQUAINTED_WITH)]
+        self.acquaint(network, torch.from_numpy(scaled(some, self.size)))
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         schedule = self.schedule.with_settings(settings)
         teaching = _FaceTeaching(self, learn, held)
-        return TrainedFace(fit(network, teaching, schedule, run_dir, settings), self.size)
+        network = fit(network, teaching, schedule, run_dir, settings)
+        self.finish(network)
+        return TrainedFace(network, self.size)
 
 
 class TrainedFace:

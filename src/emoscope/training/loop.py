@@ -11,7 +11,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger  # noqa: E402
 
 from emoscope.training.bar import EpochBar  # noqa: E402
+from emoscope.training.optimise import averaging, parameter_groups  # noqa: E402
 
 Batch = dict[str, Tensor]
 LAST = "last.ckpt"
@@ -292,7 +293,7 @@ class _Learner(pl.LightningModule):
         self.average: torch.optim.swa_utils.AveragedModel | None = None
         if schedule.average is not None:
             self.average = torch.optim.swa_utils.AveragedModel(
-                network, multi_avg_fn=_averaging(schedule.average), use_buffers=True
+                network, multi_avg_fn=averaging(schedule.average), use_buffers=True
             )
             self.average.requires_grad_(False)
         self._curves, self._started = curves, 0.0
@@ -300,13 +301,8 @@ class _Learner(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         network, schedule = self.network, self.schedule
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in network.parameters() if p.ndim > 1]},
-            {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-        ]
         optimiser = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            lr=schedule.learning_rate,
+            parameter_groups(network, schedule.learning_rate),
             betas=(0.9, 0.98),
             weight_decay=schedule.weight_decay,
         )
@@ -369,21 +365,6 @@ class _Learner(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["emoscope_schedule"] = asdict(self.schedule)
-
-
-def _averaging(decay: float) -> Callable[[Any, Any, Any], None]:
-    """Exponential average whose memory grows with the steps seen, so the start is forgotten."""
-
-    @torch.no_grad()
-    def update(averaged: Any, current: Any, seen: Any) -> None:
-        keep = min(decay, (1 + int(seen)) / (10 + int(seen)))
-        for a, c in zip(averaged, current, strict=True):
-            if a.dtype.is_floating_point:
-                a.lerp_(c, 1 - keep)
-            else:
-                a.copy_(c)
-
-    return update
 
 
 def _write_curve(path: Path, record: dict[str, float]) -> None:

@@ -17,6 +17,7 @@ def warp(
     scale: float,
     shift: float,
     view: int | None = None,
+    whole: bool = False,
 ) -> Tensor:
     """Turn, zoom and shift each crop by its own amount, and mirror half of them.
 
@@ -27,6 +28,7 @@ def warp(
         scale: the zoom lies between ``1 - scale`` and ``1 + scale``.
         shift: the largest shift along each axis, as a share of the view's side.
         view: side of the views in pixels, cut from the middle; None: that of the crops.
+        whole: the whole crop is scaled to the view's side instead of being cut.
 
     Returns:
         ``(n, view, view)`` float32, bilinear; outside of a crop its edge goes on.
@@ -38,7 +40,8 @@ def warp(
         return torch.rand(n, generator=generator) * (high - low) + low
 
     turn = uniform(-math.radians(angle), math.radians(angle))
-    zoom = torch.exp(uniform(math.log(1 - scale), math.log(1 + scale))) * view / side
+    zoom = torch.exp(uniform(math.log(1 - scale), math.log(1 + scale)))
+    zoom = zoom if whole else zoom * view / side
     mirror = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     cos, sin = zoom * turn.cos(), zoom * turn.sin()
     # affine_grid's coordinates run from -1 to 1: a share of the side is twice as much there.

@@ -13,7 +13,10 @@ from emoscope.training.datasets.corpora import (  # noqa: E402
     SpeechCorpus,
     label_set_of,
 )
+from emoscope.training.nets import faceres  # noqa: E402
+from emoscope.training.nets.face import FaceNet  # noqa: E402
 from emoscope.training.nets.voice import VoiceNet  # noqa: E402
+from emoscope.training.recipe import Settings  # noqa: E402
 from emoscope.training.recipes import emoscope_face, emoscope_voice  # noqa: E402
 from emoscope.training.recipes.emoscope_voice import EmoscopeVoice  # noqa: E402
 
@@ -107,7 +110,55 @@ def test_bands_are_masked_and_the_rest_stays() -> None:
     assert 0.4 < masked.mean() < 1.0
 
 
-@pytest.mark.parametrize("view", [40, 48])
+def test_the_face_network_goes_on_from_its_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(network: FaceNet, checkpoint: str | None) -> None:
+        assert checkpoint == "somewhere"
+        network.pretrained = True
+
+    monkeypatch.setattr(faceres, "load", load)
+
+    class Narrow(FaceNet):
+        def __init__(self, labels: int) -> None:
+            super().__init__(labels, widths=(4, 6, 8))
+
+    monkeypatch.setattr(emoscope_face, "FaceNet", Narrow)
+    recipe = emoscope_face.EmoscopeFace()
+    network = recipe.network(5, Settings(checkpoint="somewhere"))
+    assert isinstance(network, Narrow)
+    generator = torch.Generator().manual_seed(0)
+    crops = torch.randint(0, 256, (6, 48, 48), generator=generator, dtype=torch.uint8)
+    before = network.eval().embed(crops)
+    recipe.acquaint(network, crops)
+    assert not torch.equal(network.stem[1].running_mean, torch.zeros(4))
+    torch.testing.assert_close(network.embed(crops), before, rtol=1e-3, atol=1e-3)
+    network.train()
+    recipe.begin_epoch(network, 0, 10)
+    assert not any(p.requires_grad for p in network.stem.parameters())
+    fresh = recipe.network(5, Settings(from_scratch=True))
+    assert isinstance(fresh, Narrow)
+    recipe.acquaint(fresh, crops)
+    recipe.begin_epoch(fresh, 0, 10)
+    assert all(p.requires_grad for p in fresh.parameters())
+    assert torch.equal(fresh.stem[1].running_mean, torch.zeros(4))
+
+
+def test_the_face_loss_counts_votes_where_there_are_some() -> None:
+    torch.manual_seed(0)
+    network = FaceNet(widths=(4, 6, 8)).eval()
+    crops, label = torch.rand(3, 48, 48) * 255, torch.tensor([0, 3, 6])
+    votes = torch.zeros(3, 8)
+    alone = emoscope_face.EmoscopeFace().loss(
+        network, {"crops": crops, "label": label, "votes": votes}
+    )
+    votes[1, 3] = 9.0
+    both = emoscope_face.EmoscopeFace().loss(
+        network, {"crops": crops, "label": label, "votes": votes}
+    )
+    said = network(crops)[1][1].log_softmax(0)[3]
+    torch.testing.assert_close(both - alone, -emoscope_face.VOTE_WEIGHT * said)
+
+
+@pytest.mark.parametrize("view", [48, 96])
 def test_face_views_keep_shape_and_range(view: int) -> None:
     generator = torch.Generator().manual_seed(0)
     crops = torch.randint(0, 256, (32, 48, 48), generator=generator, dtype=torch.uint8)
@@ -122,6 +173,6 @@ def test_face_views_keep_shape_and_range(view: int) -> None:
 def test_face_views_depend_on_nothing_but_the_generator() -> None:
     crops = torch.arange(4 * 48 * 48).reshape(4, 48, 48) % 256
     first, again = (
-        emoscope_face.augment(crops, 40, torch.Generator().manual_seed(5)) for _ in range(2)
+        emoscope_face.augment(crops, 96, torch.Generator().manual_seed(5)) for _ in range(2)
     )
     assert torch.equal(first, again)
