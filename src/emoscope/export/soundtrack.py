@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from emoscope._closing import Closing
 from emoscope.media.container import LIBAV_ERRORS, open_stream
 from emoscope.media.sniff import HEAD_BYTES, sniff
 
@@ -25,7 +25,7 @@ _SILENCE_S = 1
 _MOST_FAILURES = 25
 
 
-class Soundtrack:
+class Soundtrack(Closing):
     """The sound track that the media room listens to, in stereo or mono at up to 48 kHz.
 
     Holes become silence and sound before the start is dropped, as the media room does it, so that
@@ -76,17 +76,6 @@ class Soundtrack:
         """Close the file."""
         self._container.close()
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _decoded(self, track: Any) -> Iterator[AudioFrame]:
         packets, failed = self._container.demux([track]), 0

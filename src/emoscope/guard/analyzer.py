@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from emoscope._closing import Closing
 from emoscope.analyzer import Analyzer
 from emoscope.guard.pool import DecodePool
 from emoscope.media import Limits
@@ -15,7 +14,7 @@ from emoscope.results import Analysis
 Progress = Callable[[float, float | None], None]
 
 
-class GuardedAnalyzer:
+class GuardedAnalyzer(Closing):
     """An analyzer whose media are decoded in processes that may die; a context manager.
 
     The models stay in this process and are shared. What comes out is what
@@ -76,14 +75,3 @@ class GuardedAnalyzer:
     def close(self) -> None:
         """End the decoding processes."""
         self.pool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

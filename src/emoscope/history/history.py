@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, Select, delete, func, insert, select
 
+from emoscope._closing import Closing
 from emoscope.errors import HistoryError
 from emoscope.export.formats import Format
 from emoscope.export.plain import one_line
@@ -29,7 +29,7 @@ _Documents = list[str]  # inside the class, list is a method
 _Selected = TypeVar("_Selected", bound=Select[Any])
 
 
-class History:
+class History(Closing):
     """Results that were kept, in SQLite or PostgreSQL; see :meth:`open`.
 
     Threads may share one, and several processes may open the same database.
@@ -218,17 +218,6 @@ class History:
         """Let the database go."""
         with failing_clearly(self._engine):
             self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _documents(self, search: str | None) -> Iterator[_Documents]:
         """All documents that match, the oldest first, some at a time."""

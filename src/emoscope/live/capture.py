@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from emoscope._closing import Closing
 from emoscope.errors import MediaError, SourceError
 from emoscope.live.sources import CameraSource, MicrophoneSource
 from emoscope.media import Frame, Sound
@@ -18,7 +18,7 @@ CLOSE_S = 5.0
 _JUMP_S = 1.0
 
 
-class Capture:
+class Capture(Closing):
     """Reads one source in its own thread; a context manager that always releases it.
 
     Times are moved to the session's clock, so that what is seen and what is heard at one moment
@@ -68,17 +68,6 @@ class Capture:
         if threading.current_thread() is not self._thread:
             # A driver that hangs must not keep the program from ending.
             self._thread.join(CLOSE_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         try:

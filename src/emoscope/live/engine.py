@@ -12,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
-from typing import Self, get_args
+from typing import get_args
 
+from emoscope._closing import Closing
 from emoscope.analyzer import Analyzer
 from emoscope.live.level import LevelMeter
 from emoscope.live.reading import LiveReader, VoiceMode
@@ -30,7 +30,7 @@ RATE_S = 2.0
 """The reading rate is that of so many seconds."""
 
 
-class LiveEngine:
+class LiveEngine(Closing):
     """Reads a camera and a microphone as they come; a context manager.
 
     Args:
@@ -214,17 +214,6 @@ class LiveEngine:
         if self._analysis is None:
             self._analysis = self._reader.close()
         return self._analysis
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         try:

@@ -23,9 +23,9 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TextIO
+from typing import Any, Protocol, TextIO
 
+from emoscope._closing import Closing
 from emoscope._optional import require
 from emoscope.export.files import atomic_path
 from emoscope.labels import SHARED
@@ -79,7 +79,7 @@ COLUMNS = (
 )
 
 
-class LiveLog:
+class LiveLog(Closing):
     """Writes states as they come; a context manager, and what ``on_reading`` may call.
 
     A CSV file holds what came so far whatever happens; a Parquet file appears when the log is
@@ -122,17 +122,6 @@ class LiveLog:
     def close(self) -> None:
         """Finish the file; may be called again."""
         self._table.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def row(state: LiveState) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
+from emoscope._closing import Closing
 from emoscope.errors import CorruptMediaError, MediaLimitError, UnsupportedMediaError
 from emoscope.media.demux import StreamFacts, probe, read_stream
 from emoscope.media.frames import Frame, Sound
@@ -20,7 +20,7 @@ from emoscope.results import Kind
 _NO_LIMITS_GIVEN = Limits()
 
 
-class Media:
+class Media(Closing):
     """An opened medium; a context manager. ``read`` may be called more than once.
 
     Attributes:
@@ -84,17 +84,6 @@ class Media:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_media(source: str | Path, limits: Limits = _NO_LIMITS_GIVEN) -> Media:

@@ -13,13 +13,20 @@ import typer
 from emoscope.apps.cli.console import complain, err, out, progress_bar, say
 from emoscope.apps.cli.options import (
     Detector,
+    FaceDetector,
     FaceModel,
     Formats,
+    Fps,
     Json,
     KeepHistory,
     Language,
+    MaxHours,
+    MaxMegapixels,
+    MinConfidence,
     Smooth,
+    Smoothing,
     Speech,
+    SpeechGate,
     Transcribe,
     Translate,
     VoiceModel,
@@ -50,27 +57,17 @@ def analyze(
     history: KeepHistory = False,
     face_model: FaceModel = "emoscope-face",
     voice_model: VoiceModel = "emoscope-voice",
-    detector: Annotated[Detector, typer.Option(help="Face detector.")] = Detector.AUTO,
-    speech: Annotated[Speech, typer.Option(help="How speech is found.")] = Speech.AUTO,
+    detector: FaceDetector = Detector.AUTO,
+    speech: SpeechGate = Speech.AUTO,
     transcribe: Transcribe = None,
     language: Language = None,
     translate: Translate = False,
     words_model: WordsModel = "emoscope-words",
-    min_confidence: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Below this a reading is 'unsure'.")
-    ] = 0.3,
-    fps: Annotated[
-        float, typer.Option(min=0.01, max=1000.0, help="Video frames looked at per second.")
-    ] = 10.0,
-    smooth: Annotated[
-        Smooth, typer.Option(help="How the answers of all together are steadied over time.")
-    ] = Smooth.NONE,
-    max_megapixels: Annotated[
-        float, typer.Option(min=0.001, help="Larger pictures are refused.")
-    ] = 100.0,
-    max_hours: Annotated[
-        float, typer.Option(min=0.001, help="Longer recordings and videos are refused.")
-    ] = 6.0,
+    min_confidence: MinConfidence = 0.3,
+    fps: Fps = 10.0,
+    smooth: Smoothing = Smooth.NONE,
+    max_megapixels: MaxMegapixels = 100.0,
+    max_hours: MaxHours = 6.0,
 ) -> None:
     """Read the emotion in pictures, recordings and videos."""
     from emoscope.analyzer import Analyzer

@@ -34,6 +34,22 @@ class Smooth(StrEnum):
     EXPONENTIAL = "exponential"
 
 
+FaceDetector = Annotated[Detector, typer.Option("--detector", help="Face detector.")]
+SpeechGate = Annotated[Speech, typer.Option("--speech", help="How speech is found.")]
+MinConfidence = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Below this a reading is 'unsure'.")
+]
+Fps = Annotated[
+    float, typer.Option(min=0.01, max=1000.0, help="Video frames looked at per second.")
+]
+Smoothing = Annotated[
+    Smooth,
+    typer.Option("--smooth", help="How the answers of all together are steadied over time."),
+]
+MaxMegapixels = Annotated[float, typer.Option(min=0.001, help="Larger pictures are refused.")]
+MaxHours = Annotated[
+    float, typer.Option(min=0.001, help="Longer recordings and videos are refused.")
+]
 FaceModel = Annotated[
     str, typer.Option("--face-model", help="Name, .onnx file or run folder of the face model.")
 ]

@@ -10,8 +10,12 @@ import typer
 from emoscope.apps.cli.console import complain, say
 from emoscope.apps.cli.options import (
     Detector,
+    FaceDetector,
     FaceModel,
+    MaxHours,
+    MaxMegapixels,
     Speech,
+    SpeechGate,
     Transcribe,
     VoiceModel,
     WordsModel,
@@ -32,8 +36,8 @@ def serve(
     ] = False,
     face_model: FaceModel = "emoscope-face",
     voice_model: VoiceModel = "emoscope-voice",
-    detector: Annotated[Detector, typer.Option(help="Face detector.")] = Detector.AUTO,
-    speech: Annotated[Speech, typer.Option(help="How speech is found.")] = Speech.AUTO,
+    detector: FaceDetector = Detector.AUTO,
+    speech: SpeechGate = Speech.AUTO,
     transcribe: Transcribe = None,
     words_model: WordsModel = "emoscope-words",
     workers: Annotated[
@@ -42,12 +46,8 @@ def serve(
     waiting: Annotated[
         int, typer.Option(min=0, max=10_000, help="Analyses that may stand in line.")
     ] = 16,
-    max_megapixels: Annotated[
-        float, typer.Option(min=0.001, help="Larger pictures are refused.")
-    ] = 50.0,
-    max_hours: Annotated[
-        float, typer.Option(min=0.001, help="Longer recordings and videos are refused.")
-    ] = 2.0,
+    max_megapixels: MaxMegapixels = 50.0,
+    max_hours: MaxHours = 2.0,
     max_megabytes: Annotated[
         float, typer.Option(min=0.001, help="Larger uploads are refused.")
     ] = 512.0,

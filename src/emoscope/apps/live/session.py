@@ -9,9 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
+from emoscope._closing import Closing
 from emoscope.analyzer import Analyzer
 from emoscope.apps.live.view import Device
 from emoscope.live.capture import Capture
@@ -44,7 +43,7 @@ class LatestFrame:
             return self._frame, self._count
 
 
-class Session:
+class Session(Closing):
     """Opens the threads of a session and closes them in any case; a context manager.
 
     Args:
@@ -129,17 +128,6 @@ class Session:
         """
         self._opened.close()
         return self.engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _see(self, frame: Frame) -> None:
         self.latest.put(frame)

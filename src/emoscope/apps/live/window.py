@@ -9,9 +9,10 @@ import math
 import os
 import sys
 import time
-from types import ModuleType, TracebackType
-from typing import Any, Self
+from types import ModuleType
+from typing import Any
 
+from emoscope._closing import Closing
 from emoscope._optional import require
 from emoscope.apps.live.screen import Screen
 from emoscope.apps.live.showing import Showing
@@ -24,7 +25,7 @@ _SHORTEST_S = 1 / 60  # no display shows more
 _DRIVER, _INVISIBLE = "SDL_VIDEODRIVER", ("offscreen", "dummy")
 
 
-class Window:
+class Window(Closing):
     """An open window; a context manager.
 
     Args:
@@ -99,17 +100,6 @@ class Window:
         """Close the window; may be called again."""
         self._source = None
         self._pygame.quit()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _take_events(self, showing: Showing) -> bool:
         """Answer keys; False when somebody quits."""
