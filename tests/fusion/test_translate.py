@@ -14,6 +14,7 @@ from emoscope.face.recognise import FaceRecogniser
 from emoscope.fusion import translate
 from emoscope.fusion.translate import TranslatedReading, Translator, missing_side
 from emoscope.labels import SHARED, VOICE_LABELS, LabelSet
+from emoscope.models import catalog
 from emoscope.models.metadata import ModelMetadata
 from emoscope.models.session import Session
 from emoscope.results import FaceEmotion, Scores, VoiceEmotion
@@ -163,7 +164,11 @@ def test_other_models_than_it_was_trained_on_are_refused(
 
 
 def test_by_default_the_models_that_ship_are_in_use(tmp_path: Path) -> None:
-    spaces = {**SPACES, "voice": {**SPACES["voice"], "model": "emoscope-voice@0-old"}}
+    shipped = catalog.find("emoscope-face").at_version
+    spaces = {
+        "face": {**SPACES["face"], "model": shipped},
+        "voice": {**SPACES["voice"], "model": "emoscope-voice@0-old"},
+    }
     with pytest.raises(ModelIntegrityError, match="of emoscope-voice@0-old, not of emoscope-voice"):
         Translator(build(tmp_path / "t.onnx", spaces))
 
