@@ -35,13 +35,13 @@ def test_readings_that_alternate_keep_their_label(rate: int) -> None:
     assert set(labels_of(SteadyScores(0.5), shown)) == {"happy"}
 
 
-def test_a_clear_change_is_shown_within_two_seconds() -> None:
+def test_a_clear_change_is_shown_within_three_seconds() -> None:
     steady = SteadyScores(0.5)
     for index in range(50):
         steady.push(index / 10, scores("neutral"))
     seen = [(t / 10, steady.push(t / 10, scores("happy")).label) for t in range(50, 80)]
     changed = next(time_s for time_s, label in seen if label == "happy")
-    assert 5.5 < changed < 7.0
+    assert 5.5 < changed < 8.0
     assert {label for time_s, label in seen if time_s >= changed} == {"happy"}
 
 

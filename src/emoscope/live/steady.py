@@ -14,9 +14,9 @@ from emoscope.live.state import LiveFace
 from emoscope.results import FaceEmotion, FusedEmotion, Scores
 from emoscope.translated import TranslatedReading
 
-MARGIN = 0.2
-"""By how much another label must lead to take over at once ..."""
-DWELL = 6.0
+MARGIN = 0.45
+"""By how much another label must lead to take over at once (a clear change does in 3 s) ..."""
+DWELL = 8.0
 """... and for how many time constants it must lead by less."""
 LABEL = 4.0
 """A label is that of so many time constants; the scores follow more closely."""
