@@ -137,3 +137,22 @@ def test_a_translation_is_smoothed_for_its_side() -> None:
     assert other is not None
     assert other.scores.top == "sad"
     assert together.translated(0.7, None) is None
+
+
+def test_a_track_that_breaks_off_hands_its_label_on() -> None:
+    steady = SteadyFaces(0.5)
+    for index in range(20):
+        steady.push(index / 10, [face(index / 10)])
+    again = face(2.0, "neutral", track=1)
+    shown = steady.push(2.0, [face(2.0, held=True), again])
+    assert [(one.track_id, one.label) for one in shown] == [(1, "happy")]
+
+
+def test_a_face_elsewhere_begins_anew() -> None:
+    steady = SteadyFaces(0.5)
+    steady.push(0.0, [face(0.0)])
+    there = replace(face(0.1, "neutral", track=1), box_xyxy=(500.0, 0.0, 600.0, 100.0))
+    assert {one.track_id: one.label for one in steady.push(0.1, [face(0.1), there])} == {
+        0: "happy",
+        1: "neutral",
+    }

@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 
 from emoscope.fusion.smooth import Hold, LabelHysteresis, Row, certain
 from emoscope.live.state import LiveFace
-from emoscope.results import FaceEmotion, FusedEmotion, Scores
+from emoscope.results import Box, FaceEmotion, FusedEmotion, Scores
 from emoscope.translated import TranslatedReading
 
 MARGIN = 0.45
 """By how much another label must lead to take over at once (a clear change does in 3 s) ..."""
-DWELL = 8.0
+DWELL = 12.0
 """... and for how many time constants it must lead by less."""
 LABEL = 4.0
 """A label is that of so many time constants; the scores follow more closely."""
+SAME_PLACE = 0.1
+"""IoU from which a new track goes on with what was known of one that broke off there."""
 HOLD_S = 0.3
 """How long a face is shown that its tracker no longer reports."""
 FORGET_S = 5.0
@@ -115,9 +117,12 @@ class _SteadyFace:
         self._unseen = 0  # readings since it was detected
         self._held: Hold[LiveFace] = Hold(HOLD_S)
         self.seen_s = 0.0
+        self.box_xyxy: Box = (0.0, 0.0, 0.0, 0.0)
 
     def see(self, face: FaceEmotion) -> LiveFace:
         self.seen_s = face.time_s
+        if not face.box_held:  # a prediction may drift off
+            self.box_xyxy = face.box_xyxy
         self._unseen = self._unseen + 1 if face.box_held else 0
         # Between detections boxes are predicted; only after a detection that failed is one missed.
         missed = self._unseen >= self._detect_every
@@ -162,9 +167,13 @@ class SteadyFaces:
             ValueError: time runs backwards.
         """
         shown = {}
+        detected = {face.track_id for face in faces if not face.box_held}
+        for face in faces:
+            if face.track_id not in self._known and not face.box_held:
+                self._known[face.track_id] = self._successor(face, detected)
         for face in faces:
             if face.track_id not in self._known:
-                self._known[face.track_id] = _SteadyFace(self._smooth_s, self._detect_every)
+                continue  # only predicted, and another has taken its place
             shown[face.track_id] = self._known[face.track_id].see(face)
         for track_id, known in list(self._known.items()):
             if track_id in shown:
@@ -175,6 +184,18 @@ class SteadyFaces:
             elif time_s - known.seen_s > FORGET_S:
                 del self._known[track_id]
         return tuple(shown[track_id] for track_id in sorted(shown))
+
+    def _successor(self, face: FaceEmotion, detected: set[int]) -> _SteadyFace:
+        """What was known of the face in the same place, if its track broke off; else a new one."""
+        gone = {
+            track_id: _overlap(known.box_xyxy, face.box_xyxy)
+            for track_id, known in self._known.items()
+            if track_id not in detected
+        }
+        nearest = max(gone, key=gone.__getitem__, default=None)
+        if nearest is None or gone[nearest] < SAME_PLACE:
+            return _SteadyFace(self._smooth_s, self._detect_every)
+        return self._known.pop(nearest)
 
 
 class SteadyTogether:
@@ -204,3 +225,14 @@ class SteadyTogether:
         if self._translated is None or self._translated[0] != reading.to:
             self._translated = (reading.to, SteadyScores(self._smooth_s))
         return replace(reading, scores=self._translated[1].push(time_s, reading.scores).scores)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a, b)]
+    return both / (sum(areas) - both)
