@@ -28,7 +28,7 @@ def prepare() -> Read:
         data = np.frombuffer(Path(path).read_bytes(), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
         height, width = image.shape[:2]
-        scale = 640 / max(height, width)
+        scale = min(640 / max(height, width), 1.0)
         small = cv2.resize(
             image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA
         )
