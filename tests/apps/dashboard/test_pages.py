@@ -15,6 +15,7 @@ from emoscope.apps.dashboard.desk import Item
 from emoscope.apps.dashboard.reading import Reading
 from emoscope.errors import ModelUnavailableError
 from emoscope.models import store
+from emoscope.models.catalog import find
 from emoscope.results import Analysis
 
 from .conftest import HERE, html_of, page, text_of
@@ -180,7 +181,7 @@ def test_models_are_chosen_for_what_comes_next() -> None:
 
 def test_model_cards_have_figures_a_matrix_and_limits() -> None:
     app = page("models").run()
-    assert "emoscope-face@1: FER2013's own validation split" in text_of(app)
+    assert f"{find('emoscope-face').at_version}: FER2013's own validation split" in text_of(app)
     assert html_of(app).count('aria-label="confusion matrix"') == 2
     assert "Small grey web pictures" in text_of(app)
     assert len(app.expander) == 7

@@ -76,10 +76,7 @@ def analyze(
     if formats and out_dir is None:
         raise typer.BadParameter("--format needs --out")
     check_formats(formats or ())
-    if transcribe is not None:
-        fetch_whisper(transcribe)
-    elif language is not None or translate:
-        raise typer.BadParameter("--language and --translate need --transcribe")
+    prepare_words(transcribe, language, translate=translate)
     analyzer = Analyzer(
         face_model=face_model,
         voice_model=voice_model,
@@ -126,6 +123,18 @@ def _keep(analysis: Analysis, history: History) -> bool:
         complain(str(error))
         return False
     return True
+
+
+def prepare_words(transcribe: str | None, language: str | None, *, translate: bool) -> None:
+    """See that words can be read as asked for; :func:`fetch_whisper` raises what it raises.
+
+    Raises:
+        typer.BadParameter: what is said about the words, but they are not to be read.
+    """
+    if transcribe is not None:
+        fetch_whisper(transcribe)
+    elif language is not None or translate:
+        raise typer.BadParameter("--language and --translate need --transcribe")
 
 
 def fetch_whisper(name: str) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand
 
-from emoscope.apps.cli.analyze import fetch_whisper
+from emoscope.apps.cli.analyze import prepare_words
 from emoscope.apps.cli.console import complain, err, out, progress_bar
 from emoscope.apps.cli.options import (
     Detector,
@@ -109,10 +109,7 @@ def batch(
     """Read many files, on all cores or a cluster; can be stopped and resumed at any point."""
     from emoscope.batch import Settings, Stopped, run
 
-    if transcribe is not None:
-        fetch_whisper(transcribe)
-    elif language is not None or translate:
-        raise typer.BadParameter("--language and --translate need --transcribe")
+    prepare_words(transcribe, language, translate=translate)
     if ray is not None and destination.suffix.lower() != ".parquet":
         raise typer.BadParameter("--ray needs --out FILE.parquet")
     if ray is not None and history:
