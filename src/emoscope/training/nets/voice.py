@@ -7,6 +7,7 @@ so neither silence around the speech nor padding in a batch is one either.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,25 +24,53 @@ class LogSpectrum(nn.Module):
     Values run from 0 (at or below the floor) to about 2.
     """
 
+    window: Tensor
     basis: Tensor
     bands: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        basis = torch.from_numpy(features.fourier_matrix())[:, None]
-        self.register_buffer("basis", basis, persistent=False)
-        bands = torch.from_numpy(features.band_matrix()).T[:, :, None].contiguous()
-        self.register_buffer("bands", bands, persistent=False)
+        bands = features.band_matrix()[: features.HEARD_BINS]
+        for name, matrix in (
+            ("window", features.half_window()),
+            ("basis", features.folded_matrices()[:, None]),
+            ("bands", np.concatenate([bands[::2], bands[1::2]])),
+        ):
+            self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
+
+    def powers(self, waveform: Tensor) -> Tensor:
+        """Power spectra ``(n, frames, 488)`` of ``(n, time)``: the even bins, then the odd ones.
+
+        The frames of 50 ms lie 10 ms apart; the first reaches 20 ms before the start.
+        """
+        hops = waveform.shape[1] // features.HOP + 7
+        margin = (features.WINDOW - features.HOP) // 2
+        padded = F.pad(waveform, (margin, features.WINDOW))[:, : hops * features.HOP]
+        steps = padded.reshape(-1, hops, features.HOP)
+        within = features.WINDOW // features.HOP
+        frames = torch.cat([steps[:, i : hops - within + 1 + i] for i in range(within)], dim=2)
+        # About the middle: what comes after it, and what comes before it, backwards.
+        half = features.WINDOW // 2
+        after, before = frames[:, :, half:], frames[:, :, 1 : half + 1].flip(2)
+        parts = []
+        for sign, folded in (
+            (1, (after + before) * self.window),
+            (-1, (after - before) * self.window),
+        ):
+            # About a quarter of the period.
+            quarter = features.FFT // 4
+            near, far = folded[:, :, : quarter + 1], folded[:, :, quarter + 1 :].flip(2)
+            far = F.pad(far, (quarter - far.shape[2], 1))
+            parts += [near + sign * far, near - sign * far]
+        found = torch.stack(parts) @ self.basis
+        power = found * found
+        return torch.cat([power[0] + power[2], power[1] + power[3]], dim=2)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         samples = torch.arange(waveform.shape[1], device=waveform.device)
         heard = (samples[None] < lengths[:, None]).to(waveform.dtype)
-        margin = (features.WINDOW - features.HOP) // 2
-        padded = F.pad(waveform * heard, (margin, features.WINDOW))
-        spectrum = F.conv1d(padded[:, None], self.basis, stride=features.HOP)
-        bins = features.FFT // 2 + 1
-        power = spectrum[:, :bins].square() + spectrum[:, bins:].square()
-        level = torch.log(F.conv1d(power, self.bands) + 1e-10)
+        power = self.powers(waveform * heard)
+        level = torch.log((power @ self.bands).transpose(1, 2) + 1e-10)
         starts = torch.arange(level.shape[2], device=level.device) * features.HOP
         mask = (starts[None] < lengths[:, None]).to(level.dtype)
         loudness = torch.logsumexp(level[:, : features.MELS], 1) * mask + (mask - 1) * 1e4

@@ -1,0 +1,32 @@
+"""The voice network's front end against the transform as it is defined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from emoscope.training.nets.voice import LogSpectrum  # noqa: E402
+from emoscope.voice import features  # noqa: E402
+
+
+@pytest.mark.parametrize("samples", [1, 159, 160, 161, 4_000, 16_001])
+def test_folded_powers_are_those_of_the_whole_transform(samples: int) -> None:
+    waves = np.random.default_rng(samples).standard_normal((2, samples)).astype(np.float32)
+    found = LogSpectrum().powers(torch.from_numpy(waves)).numpy()
+
+    margin = (features.WINDOW - features.HOP) // 2
+    padded = np.pad(waves, ((0, 0), (margin, features.WINDOW)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, features.WINDOW, axis=1)
+    whole = frames[:, :: features.HOP] @ features.fourier_matrix().T
+    bins = features.FFT // 2 + 1
+    power = whole[..., :bins] ** 2 + whole[..., bins:] ** 2
+    heard = power[..., : features.HEARD_BINS]
+    wanted = np.concatenate([heard[..., ::2], heard[..., 1::2]], axis=-1)
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_no_band_hears_a_bin_that_is_left_out() -> None:
+    assert not features.band_matrix()[features.HEARD_BINS :].any()
