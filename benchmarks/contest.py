@@ -32,13 +32,19 @@ class Contender:
         script: in ``contenders/``.
         python: interpreter of its virtual environment.
         threads: for numerical libraries; None: as they like.
+        choice: what the script is to do of what it can do, an environment variable for it.
     """
 
     def __init__(
-        self, name: str, script: str, python: str = sys.executable, threads: int | None = None
+        self,
+        name: str,
+        script: str,
+        python: str = sys.executable,
+        threads: int | None = None,
+        choice: str = "",
     ) -> None:
         self.name = name
-        env = dict(os.environ, PYTHONPATH=str(HERE), TF_CPP_MIN_LOG_LEVEL="3")
+        env = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", BENCHMARK_CHOICE=choice)
         env["PYTHONPATH"] = os.pathsep.join([str(HERE), *filter(None, [os.getenv("PYTHONPATH")])])
         if threads is not None:
             env |= {

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import media
-from benchmarks.contest import LIMIT, OURS, Contender, contest
+from benchmarks.contest import HERE, LIMIT, OURS, Contender, contest
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def faces(setting: Setting) -> dict[str, Any]:
         if setting.peers:
             ours += [
                 Contender("fer, Haar", "fer_faces.py", setting.peers),
+                *_with_mtcnn(setting.peers),
                 Contender("classic script", "classic_faces.py", setting.peers),
             ]
         contenders = [open_ones.enter_context(one) for one in ours]
@@ -57,6 +58,13 @@ def faces(setting: Setting) -> dict[str, Any]:
         found = outcome.to_dict()
         found["ready_s"] = {one.name: round(one.ready_s, 2) for one in contenders}
     return found
+
+
+def _with_mtcnn(peers: str) -> list[Contender]:
+    """``fer`` with its other detector, where the peers' environment has it."""
+    if subprocess.run([peers, "-c", "import facenet_pytorch"], capture_output=True).returncode:
+        return []
+    return [Contender("fer, MTCNN", "fer_faces.py", peers, choice="mtcnn")]
 
 
 def voices(setting: Setting) -> dict[str, Any]:
@@ -148,13 +156,22 @@ def cold(setting: Setting) -> dict[str, Any]:
         ratios = [b / a for a, b in zip(seconds[OURS], seconds["fer, Haar"], strict=True)]
         found["times_as_long_as_emoscope"] = {"fer, Haar": round(median(ratios), 2)}
         found["installed_mb"] = {"peers' environment": _installed_mb(setting.peers)}
-    found.setdefault("installed_mb", {})["this environment"] = _installed_mb(sys.executable)
+    installed = found.setdefault("installed_mb", {})
+    installed["this environment"] = _installed_mb(sys.executable)
+    if not setting.quick:
+        fresh = setting.made / "base"
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(fresh)], check=True)
+        python = str(fresh / "bin" / "python")
+        without = _installed_mb(python)
+        install = [python, "-m", "pip", "install", "-q", str(HERE.parent)]
+        subprocess.run(install, check=True, capture_output=True)
+        installed["emoscope's base"] = _installed_mb(python) - without
     return found
 
 
 def whole(setting: Setting) -> dict[str, Any]:
     """A 720p film with sound end to end, and how memory grows with its length."""
-    lengths = (15, 60) if setting.quick else (60, 600)
+    lengths = (15, 60) if setting.quick else (60, 600, 3600)
     found: dict[str, Any] = {"times_real_time": {}, "peak_mb": {}}
     for seconds in lengths:
         path = str(media.film(setting.folder, setting.made, seconds))

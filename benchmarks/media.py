@@ -14,9 +14,15 @@ def pictures(folder: Path) -> dict[str, str]:
 
 
 def film(folder: Path, out: Path, seconds: float, height: int = 720) -> Path:
-    """H.264 with sound: the sample video and speech, repeated. Needs the ffmpeg program."""
+    """H.264 with sound: the sample video and speech, repeated. Needs the ffmpeg program.
+
+    What is longer than a minute repeats the minute as it is coded.
+    """
     path = out / f"film-{height}-{seconds:g}.mp4"
-    if not path.exists():
+    if not path.exists() and seconds > 60:
+        minute = film(folder, out, 60, height)
+        _ffmpeg("-stream_loop", "-1", "-i", minute, "-t", seconds, "-c", "copy", path)
+    elif not path.exists():
         _ffmpeg(
             *("-stream_loop", "-1", "-i", folder / "smile.mp4"),
             *("-stream_loop", "-1", "-i", folder / "speech.flac"),

@@ -15,7 +15,7 @@ def prepare() -> Read:
     except ImportError:
         from fer import FER
 
-    detector = FER(mtcnn=os.environ.get("BENCHMARK_MTCNN") == "1")
+    detector = FER(mtcnn=os.environ["BENCHMARK_CHOICE"] == "mtcnn")
 
     def read(path: str) -> object:
         found = detector.detect_emotions(cv2.imread(path))
