@@ -19,7 +19,9 @@ from emoscope.stream import EmotionStream, FaceParts, VoiceParts
 from emoscope.translated import TranslatedReading
 from emoscope.voice.memory import SoundMemory
 from emoscope.voice.recognise import VoiceRecogniser
-from emoscope.voice.spans import Span, SpanRule
+from emoscope.voice.spans import SpanRule
+
+from .loud_gate import LoudGate
 
 
 class BrightSquares:
@@ -37,44 +39,6 @@ class BrightSquares:
             if image_rgb[50, int(x) + 30].any():
                 found.append(Detection((x, 20.0, x + 60.0, 80.0), 0.9))
         return found
-
-
-class LoudGate:
-    """Speech is where the sound is loud, in steps of 0.1 s."""
-
-    name = "loud@test"
-    step = SAMPLE_RATE // 10
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.heard = np.zeros(0, np.float32)
-        self.done = 0
-        self.start: float | None = None
-
-    @property
-    def speaking(self) -> bool:
-        return self.start is not None
-
-    def push(self, waveform: NDArray[np.float32]) -> list[Span]:
-        self.heard = np.concatenate([self.heard, waveform])
-        finished = []
-        while len(self.heard) - self.done >= self.step:
-            loud = np.abs(self.heard[self.done : self.done + self.step]).mean() > 0.01
-            now = self.done / SAMPLE_RATE
-            self.done += self.step
-            if loud and self.start is None:
-                self.start = now
-            elif not loud and self.start is not None:
-                finished.append(Span(self.start, now))
-                self.start = None
-        return finished
-
-    def flush(self) -> list[Span]:
-        open_span = [Span(self.start, len(self.heard) / SAMPLE_RATE)] if self.speaking else []  # type: ignore[arg-type]
-        self.reset()
-        return open_span
 
 
 def frame(time_s: float, left: int = 0, right: int = 0) -> Frame:

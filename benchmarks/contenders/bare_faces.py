@@ -29,9 +29,10 @@ def prepare() -> Read:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
         height, width = image.shape[:2]
         scale = min(640 / max(height, width), 1.0)
-        small = cv2.resize(
-            image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA
-        )
+        small = image
+        while max(small.shape[:2]) >= 1280:
+            small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2))
+        small = cv2.resize(small, (round(width * scale), round(height * scale)))
         boxes = [np.array(box) / scale for box, _ in detector.detect(small)]
         if not boxes:
             return {"faces": 0}

@@ -164,8 +164,9 @@ def test_a_recipe_at_its_real_size_trains_from_scratch(name: str, tmp_path: Path
 
 
 def test_from_scratch_asks_for_no_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vit, "SMALL", CONFIGS["vit"][1])
-    monkeypatch.setattr(efficientnet_b0, "B0", CONFIGS["efficientnet-b0"][1])
+    monkeypatch.setattr(vit.Vit, "from_scratch", CONFIGS["vit"][1])
+    b0 = CONFIGS["efficientnet-b0"][1]
+    monkeypatch.setattr(efficientnet_b0.EfficientNetB0, "from_scratch", b0)
     monkeypatch.setattr(vgg16, "BLOCKS", tuple((4,) * len(block) for block in vgg16.BLOCKS))
     for name in TRANSFERS:
         recipe = load_recipe(name)
@@ -266,7 +267,7 @@ def test_weights_that_cannot_be_had_are_one_line_with_advice(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe(name)
-    monkeypatch.setattr(f"{type(recipe).__module__}.CHECKPOINT", "emoscope-tests/no-such-model")
+    monkeypatch.setattr(type(recipe), "checkpoint", "emoscope-tests/no-such-model")
     with pytest.raises(ModelUnavailableError) as error:
         recipe.network(7, Settings())
     text = str(error.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,6 @@ from emoscope.training.nets.pretrained import folder_of, reading
 from emoscope.training.recipe import Settings
 from emoscope.training.views import warp
 
-CHECKPOINT = "timm/vgg16.tv_in1k"
 HEAD_ONLY = 1 / 3  # share of the epochs at the start
 
 
@@ -31,13 +31,14 @@ class Vgg16(FaceRecipe):
     name = "vgg16"
     summary = "48×48, transfer from ImageNet: VGG16, frozen, then its fifth block learns too"
     preprocessing = "inside the graph: grey on three channels, normalised as for ImageNet"
+    checkpoint: ClassVar[str] = "timm/vgg16.tv_in1k"
     size = 48
     schedule = Schedule(epochs=15, learning_rate=3e-4, patience=5)
 
     def network(self, classes: int, settings: Settings) -> nn.Module:
         network = vgg16.Vgg16(classes)
         if not settings.from_scratch:
-            checkpoint = settings.checkpoint or CHECKPOINT
+            checkpoint = settings.checkpoint or self.checkpoint
             file = Path(checkpoint)
             if not file.is_file():
                 with reading(checkpoint):
