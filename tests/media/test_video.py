@@ -220,6 +220,18 @@ def test_decoding_is_deterministic(tmp_path, make_video):
         np.testing.assert_array_equal(one.image_rgb, other.image_rgb)
 
 
+def test_a_film_that_was_closed_leaves_no_picture_behind(tmp_path, make_video, four_corners):
+    path = make_video(tmp_path / "short.mp4", 0.4, images=four_corners)
+    gc.collect()
+    gc.disable()  # whatever is left would otherwise go sooner or later
+    try:
+        read(path)
+        left = [one for one in gc.get_objects() if type(one) is av.VideoFrame]
+    finally:
+        gc.enable()
+    assert left == []
+
+
 def test_memory_does_not_grow_with_length(tmp_path, make_video, tone):
     def peak(seconds: int) -> int:
         path = make_video(

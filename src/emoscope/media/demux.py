@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, TypeVar
 
@@ -213,14 +215,22 @@ class _Reading:
         )
 
 
-def _opened(file: BinaryIO, found: Sniffed, source: str) -> InputContainer:
+@contextmanager
+def _opened(file: BinaryIO, found: Sniffed, source: str) -> Iterator[InputContainer]:
     try:
-        return open_stream(file, found.demuxer)
+        container = open_stream(file, found.demuxer)
     except LIBAV_ERRORS as error:
         raise CorruptMediaError(
             source,
             f"damaged or truncated {found.name}: it cannot be opened; get a complete copy",
         ) from error
+    try:
+        with container:
+            yield container
+    finally:
+        # A frame that is tied to itself (see RgbConverter) keeps its decoder's pictures, megabytes;
+        # of its own accord the collector may come only after dozens of films.
+        gc.collect(1)
 
 
 def _choose(container: InputContainer, found: Sniffed, source: str, limits: Limits) -> _Tracks:
