@@ -3,8 +3,10 @@
     python benchmarks/service.py [--seconds 10] [--rounds 3] [--workers N] MEDIUM...
 
 Starts ``emoscope serve`` on loopback and sends the media in turn. Throughput is compared in
-alternating rounds with as many threads of this process that call ``Analyzer.analyze``; then
-requests come four times as fast as the service can answer them, and once more one by one.
+alternating rounds with as many threads of this process that call ``Analyzer.analyze``. Processor
+time is that of this process while it analyses, and that of the service and its decoders while they
+serve: what sending costs is not in it. Then requests come four times as fast as the service can
+answer them, and once more one by one.
 """
 
 from __future__ import annotations
@@ -176,7 +178,7 @@ class Service:
         return answer.status
 
     def cpu_s(self) -> float:
-        """Processor time of the service and its decoders so far."""
+        """Processor time of the service and its decoders so far, those that it has replaced too."""
         ticks = 0
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -185,6 +187,8 @@ class Service:
                 continue
             if self._process.pid in (int(folder.name), int(fields[1])):
                 ticks += int(fields[11]) + int(fields[12])
+            if self._process.pid == int(folder.name):
+                ticks += int(fields[13]) + int(fields[14])  # of children that have ended
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def holds(self) -> str:

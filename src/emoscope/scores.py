@@ -60,7 +60,7 @@ class Scores:
     @property
     def best(self) -> str:
         """The most probable label, however small its probability."""
-        return self.labels[int(np.argmax(self.probabilities))]
+        return self.labels[self.probabilities.index(max(self.probabilities))]
 
     @property
     def confidence(self) -> float:
@@ -137,6 +137,8 @@ def mean_scores(scores: Sequence[Scores], weights: Sequence[float]) -> Scores:
     labels = scores[0].labels
     if any(item.labels != labels for item in scores):
         raise ValueError("expected scores over the same labels")
+    if len(scores) == 1:
+        return scores[0]
     mean = np.average([item.probabilities for item in scores], axis=0, weights=weights)
     return Scores(labels, tuple(mean.tolist()), scores[0].min_confidence)
 

@@ -35,7 +35,7 @@ def busy_pid(pool: DecodePool) -> int:
 
 
 def read_all(
-    pool: DecodePool, path: Path, meanwhile: Callable[[int], None], **options: Any
+    pool: DecodePool, path: Path | bytes, meanwhile: Callable[[int], None], **options: Any
 ) -> None:
     """Decode a medium; what happens meanwhile is told the number of the process."""
     with pool.open(path, **options) as media:
@@ -169,6 +169,46 @@ def test_facts_alone_cost_no_process(make_guard, film):
             assert media.size_px == (160, 120)
             assert media.has_sound
     assert guard.pool.restarts == 0
+
+
+def test_facts_of_a_picture_cost_no_process(make_guard, picture, tmp_path):
+    """Its pixels come with them, or what is wrong with them."""
+    broken = tmp_path / "broken.png"
+    data = picture.read_bytes()
+    middle = len(data) // 2
+    broken.write_bytes(data[:middle] + b"\0" * 20 + data[middle + 20 :])
+    guard = make_guard()
+    for _ in range(2):
+        for medium in (picture, broken):
+            with guard.pool.open(medium) as media:
+                assert media.kind == "image"
+                assert media.size_px == (160, 120)
+    with guard.pool.open(broken) as media, pytest.raises(CorruptMediaError, match="damaged"):
+        list(media.read())
+    assert guard.pool.restarts == 0
+
+
+def test_what_is_in_memory_is_read_like_a_file(make_guard, analyzer, picture, film):
+    guard = make_guard()
+    for medium in (picture, film):
+        with guard.pool.open(medium.read_bytes(), name=str(medium)) as media:
+            assert analyzer.analyze_media(media) == analyzer.analyze(medium)
+    with pytest.raises(UnsupportedMediaError, match=r"^a\.png: holds text"):
+        read_all(guard.pool, b"no picture", lambda pid: None, name="a.png")
+    with pytest.raises(CorruptMediaError, match="empty"):
+        read_all(guard.pool, b"", lambda pid: None)
+    assert guard.pool.restarts == 0
+
+
+@posix
+def test_one_that_does_not_take_what_it_is_given_is_ended(make_guard, picture):
+    guard = make_guard(timeout_s=0.5)
+    guard.analyze(picture)
+    (idle,) = guard.pool._free
+    os.kill(idle.pid, signal.SIGSTOP)
+    with pytest.raises(MediaLimitError, match=r"longer than 0\.5 s"):
+        read_all(guard.pool, b"\0" * 4_000_000, lambda pid: None)
+    assert guard.analyze(picture).kind == "image"
 
 
 def test_a_child_that_died_idle_is_replaced_unseen(make_guard, picture):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import os
 import struct
+import threading
+from io import BufferedReader, FileIO
 
 import numpy as np
 import pytest
@@ -66,6 +69,32 @@ def test_frames_and_sound_come_back_to_the_bit():
     assert (sound.waveform == waveform).all()
 
 
+def test_a_picture_comes_with_its_facts():
+    image = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    facts = wire.Opened("image", 0.0, (5, 4), False, None)
+    pipe = Pipe()
+    wire.send(pipe, facts, wire.Picture(image))
+    pipe.seek(0)
+    assert wire.receive(pipe, max_pixels=20) == facts
+    found = wire.receive(pipe, max_pixels=20)
+    assert isinstance(found, wire.Picture)
+    assert (found.image_rgb == image).all()
+    assert pipe.read() == b""
+
+
+def test_what_a_pipe_takes_in_parts_arrives_whole():
+    image = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), dtype=np.uint8)
+    ours, childs = os.pipe()
+    with FileIO(childs, "w") as out, BufferedReader(FileIO(ours)) as source:
+        sender = threading.Thread(target=wire.send, args=(out, wire.Picture(image), wire.Done()))
+        sender.start()
+        found = wire.receive(source, max_pixels=image.size)
+        assert isinstance(found, wire.Picture)
+        assert (found.image_rgb == image).all()
+        assert wire.receive(source, max_pixels=1) == wire.Done()
+        sender.join()
+
+
 def text(what: bytes) -> bytes:
     return struct.pack("<I", len(what)) + what
 
@@ -74,6 +103,9 @@ def text(what: bytes) -> bytes:
     "data",
     [
         b"?",
+        b"I" + struct.pack("<II", 2**31, 2**31),
+        b"I" + struct.pack("<II", 11, 10),
+        b"I" + struct.pack("<II", 0, 10),
         b"F" + struct.pack("<dII", 0.0, 2**31, 2**31),
         b"F" + struct.pack("<dII", 0.0, 11, 10),
         b"F" + struct.pack("<dII", 0.0, 0, 10),
@@ -123,3 +155,12 @@ def test_requests_end_with_the_parent():
     pipe.seek(0)
     assert wire.next_request(pipe) == {"do": "read", "path": "/tmp/ä"}
     assert wire.next_request(pipe) is None
+
+
+def test_bytes_go_with_their_request():
+    pipe = Pipe()
+    wire.request(pipe, {"do": "read"}, b"0123456789")
+    wire.request(pipe, {"do": "close"})
+    pipe.seek(0)
+    assert wire.next_request(pipe) == {"do": "read", "data": b"0123456789"}
+    assert wire.next_request(pipe) == {"do": "close"}

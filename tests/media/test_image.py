@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from emoscope.errors import CorruptMediaError, MediaLimitError, UnsupportedMediaError
-from emoscope.media import Frame, Limits, open_media
+from emoscope.media import Frame, Limits, open_data, open_media, quiet
 from emoscope.media.image import decode_image
 
 SHOWN = {1: "RGBW", 2: "GRWB", 3: "WBGR", 4: "BWRG", 5: "RBGW", 6: "BRWG", 7: "WGBR", 8: "GWRB"}
@@ -234,3 +235,24 @@ def test_real_pictures(shared_dir):
     theirs = cv2.imread(str(path))
     np.testing.assert_array_equal(frame.image_rgb, theirs[:, :, ::-1])
     assert media.size_px == (2048, 1536)
+
+
+def test_a_file_in_memory_is_a_file():
+    done, png = cv2.imencode(".png", np.full((3, 4, 3), 7, dtype=np.uint8))
+    assert done
+    with open_data(png.tobytes(), "x.png") as media:
+        (frame,) = media.read()
+        assert media.kind == "image"
+        assert frame.image_rgb.shape == (3, 4, 3)
+    with pytest.raises(MediaLimitError, match=r"^x\.png: .* 10 allowed"):
+        open_data(png.tobytes(), "x.png", Limits(max_bytes=10))
+    with pytest.raises(CorruptMediaError, match="empty"):
+        open_data(b"", "x.png")
+
+
+def test_where_nobody_listens_nothing_is_caught(monkeypatch, capfd):
+    """The decoding process's standard error goes nowhere, so it need not be led elsewhere."""
+    monkeypatch.setattr(quiet, "_nobody_listens", True)
+    with quiet.quiet_decoders():
+        os.write(2, b"seen at once")
+        assert capfd.readouterr().err == "seen at once"

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from io import FileIO
+from collections.abc import Callable, Iterator
+from io import BufferedReader, FileIO
 from typing import Any, Literal, cast
 
 from emoscope.errors import (
@@ -34,7 +34,16 @@ _ENVIRONMENT = (
     *("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
     *("SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL"),
 )
-_PIPE_BYTES = 1 << 20
+_OF_ITS_OWN = {
+    # One thread each: address space is what is limited.
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    # Memory of small pictures stays for the next one; asking for it anew takes longer.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 26),
+}
+_ANSWER_BYTES = 1 << 20
+_REQUEST_BYTES = 1 << 18
 
 
 class DecodeProcess:
@@ -72,15 +81,16 @@ class DecodeProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                # One thread each: address space is what is limited.
-                env=kept | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
+                env=kept | _OF_ITS_OWN,
                 start_new_session=True,  # Ctrl-C is for the parent, which then finishes what runs
             )
         except OSError as error:
             raise EmoscopeError(f"no decoding process can be started: {error.strerror}") from error
         self._requests = cast(FileIO, self._process.stdin)
-        self._answers = cast(FileIO, self._process.stdout)
-        _widen(self._answers)
+        answers = cast(FileIO, self._process.stdout)
+        _widen(answers, _ANSWER_BYTES)
+        _widen(self._requests, _REQUEST_BYTES)
+        self._answers = BufferedReader(answers)
 
     @property
     def pid(self) -> int:
@@ -115,15 +125,21 @@ class DecodeProcess:
             self.waited_s, self._timeout_s, self._cancelled = 0.0, timeout_s, cancelled
         self.served += 1
 
-    def ask(self, what: dict[str, Any], name: str) -> None:
+    def ask(self, what: dict[str, Any], name: str, data: bytes | None = None) -> None:
         """Send a request.
 
+        Args:
+            what: is asked for.
+            name: of the medium, for errors.
+            data: of the medium, where it is in memory.
+
         Raises:
-            MediaError: the child has died.
+            MediaError: the child has died, or does not take it.
         """
         self.is_idle = what["do"] == "close"
         try:
-            wire.request(self._requests, what)
+            with self._waiting():
+                wire.request(self._requests, what, data)
         except OSError:
             raise self._death(name) from None
 
@@ -142,10 +158,9 @@ class DecodeProcess:
             cancelled = self._cancelled
         if cancelled is not None and cancelled():
             self.end("cancelled")
-        with self._lock:
-            self._waiting_since = since = time.monotonic()
         try:
-            message = wire.receive(self._answers, max_pixels=max_pixels)
+            with self._waiting():
+                message = wire.receive(self._answers, max_pixels=max_pixels)
         except (EOFError, OSError):
             raise self._death(name) from None
         except wire.WireError as error:
@@ -153,14 +168,22 @@ class DecodeProcess:
             raise CorruptMediaError(
                 name, f"decoding it gave nonsense ({error}); convert it to MP4, WAV or PNG"
             ) from None
+        self.is_idle = isinstance(message, wire.Failed | wire.Done | wire.Picture)
+        if isinstance(message, wire.Failed):
+            raise self._error(message, name)
+        return message
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """The clock runs; see :meth:`look_after`."""
+        with self._lock:
+            self._waiting_since = since = time.monotonic()
+        try:
+            yield
         finally:
             with self._lock:
                 self.waited_s += time.monotonic() - since
                 self._waiting_since = None
-        self.is_idle = isinstance(message, wire.Failed | wire.Done)
-        if isinstance(message, wire.Failed):
-            raise self._error(message, name)
-        return message
 
     def look_after(self, now: float) -> None:
         """End the child if it keeps us waiting too long, or is waited for in vain."""
@@ -238,11 +261,11 @@ class DecodeProcess:
 _SIGNALS = {int(one) for one in signal.Signals}
 
 
-def _widen(pipe: FileIO) -> None:
-    """Let a whole batch of lines of a frame lie in the pipe, where the system can."""
+def _widen(pipe: FileIO, size: int) -> None:
+    """Let a small picture lie in the pipe as a whole, where the system can."""
     try:
         import fcntl
 
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size)
     except (ImportError, AttributeError, OSError):
         pass

@@ -8,6 +8,7 @@ letter  message    head, little-endian                                   then
 ======  =========  ====================================================  =========================
 ``R``   Ready
 ``O``   Opened     length of the text (uint32)                           JSON
+``I``   Picture    height, width (uint32)                                RGB bytes
 ``F``   Frame      time_s (float64), height, width (uint32)              RGB bytes
 ``S``   Sound      time_s (float64), samples (uint32)                    float32 samples
 ``P``   Step       done, total (float64; NaN: not known)
@@ -15,16 +16,18 @@ letter  message    head, little-endian                                   then
 ``E``   Failed     length of the text (uint32)                           JSON
 ======  =========  ====================================================  =========================
 
-Requests go the other way as a length (uint32) and JSON.
+Requests go the other way as a length (uint32) and JSON. Where that says ``size``, so many bytes of
+a medium follow.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from dataclasses import dataclass
-from io import RawIOBase
+from io import BufferedIOBase, FileIO, RawIOBase
 from typing import Any, get_args
 
 import numpy as np
@@ -34,6 +37,7 @@ from emoscope.media import Frame, Sound
 from emoscope.results import Kind
 
 _LENGTH = struct.Struct("<I")
+_PICTURE = struct.Struct("<II")
 _FRAME = struct.Struct("<dII")
 _SOUND = struct.Struct("<dI")
 _STEP = struct.Struct("<dd")
@@ -62,6 +66,13 @@ class Opened:
     frame_rate: float | None
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """The one frame of a picture; the request is finished with it."""
+
+    image_rgb: NDArray[np.uint8]
+
+
 @dataclass(frozen=True)
 class Step:
     """How far the work is; ``total`` None: not known."""
@@ -84,18 +95,22 @@ class Failed:
     limit: float | None = None
 
 
-Message = Ready | Opened | Frame | Sound | Step | Done | Failed
+Message = Ready | Opened | Picture | Frame | Sound | Step | Done | Failed
 
 
-def send(out: RawIOBase, message: Message) -> None:
-    """Write one message of the child.
+def send(out: RawIOBase, *messages: Message) -> None:
+    """Write messages of the child, all at once: the parent wakes up once for them.
 
     Raises:
         OSError: the parent has gone.
     """
+    _write(out, [part for message in messages for part in _parts(message)])
+
+
+def _parts(message: Message) -> list[bytes | memoryview]:
     match message:
         case Ready():
-            _write(out, b"R")
+            return [b"R"]
         case Opened(kind, duration_s, size_px, has_sound, frame_rate):
             facts = {
                 "kind": kind,
@@ -104,24 +119,24 @@ def send(out: RawIOBase, message: Message) -> None:
                 "has_sound": has_sound,
                 "frame_rate": frame_rate,
             }
-            _write(out, b"O" + _text(facts))
+            return [b"O" + _text(facts)]
+        case Picture(image_rgb):
+            return [b"I" + _PICTURE.pack(*image_rgb.shape[:2]), _bytes_of(image_rgb)]
         case Frame(time_s, image_rgb):
-            height, width = image_rgb.shape[:2]
-            _write(out, b"F" + _FRAME.pack(time_s, height, width))
-            _write(out, np.ascontiguousarray(image_rgb).data.cast("B"))
+            return [b"F" + _FRAME.pack(time_s, *image_rgb.shape[:2]), _bytes_of(image_rgb)]
         case Sound(time_s, waveform):
-            _write(out, b"S" + _SOUND.pack(time_s, len(waveform)))
-            _write(out, np.ascontiguousarray(waveform, dtype="<f4").data.cast("B"))
+            samples = waveform.astype("<f4", copy=False)
+            return [b"S" + _SOUND.pack(time_s, len(waveform)), _bytes_of(samples)]
         case Step(done, total):
-            _write(out, b"P" + _STEP.pack(done, math.nan if total is None else total))
+            return [b"P" + _STEP.pack(done, math.nan if total is None else total)]
         case Done():
-            _write(out, b"Z")
+            return [b"Z"]
         case Failed(error, problem, limit):
             what = {"error": error, "problem": problem[:_MOST_PROBLEM], "limit": limit}
-            _write(out, b"E" + _text(what))
+            return [b"E" + _text(what)]
 
 
-def receive(source: RawIOBase, *, max_pixels: int) -> Message:
+def receive(source: BufferedIOBase, *, max_pixels: int) -> Message:
     """Read one message of a child.
 
     Args:
@@ -138,6 +153,9 @@ def receive(source: RawIOBase, *, max_pixels: int) -> Message:
             return Ready()
         case b"O":
             return _opened(_json(source))
+        case b"I":
+            height, width = _PICTURE.unpack(_exactly(source, _PICTURE.size))
+            return Picture(_pixels(source, height, width, max_pixels))
         case b"F":
             return _frame(source, max_pixels)
         case b"S":
@@ -155,20 +173,33 @@ def receive(source: RawIOBase, *, max_pixels: int) -> Message:
             raise WireError(f"an unknown letter {letter!r}")
 
 
-def request(out: RawIOBase, what: dict[str, Any]) -> None:
+def request(out: RawIOBase, what: dict[str, Any], data: bytes | None = None) -> None:
     """Write one request of the parent.
+
+    Args:
+        out: the child's requests.
+        what: is asked for.
+        data: of the medium, where it is in memory.
 
     Raises:
         OSError: the child has gone.
     """
-    _write(out, _text(what))
+    if data is None:
+        _write(out, [_text(what)])
+    else:
+        _write(out, [_text({**what, "size": len(data)}), data])
 
 
-def next_request(source: RawIOBase) -> dict[str, Any] | None:
-    """Read the next request; None when the parent has gone or wants no more."""
+def next_request(source: BufferedIOBase) -> dict[str, Any] | None:
+    """Read the next request; None when the parent has gone or wants no more.
+
+    Bytes that follow it are its ``data``.
+    """
     try:
         (length,) = _LENGTH.unpack(_exactly(source, _LENGTH.size))
         found: dict[str, Any] = json.loads(bytes(_exactly(source, length)))
+        if "size" in found:
+            found["data"] = bytes(_exactly(source, found.pop("size")))
     except EOFError:
         return None
     return found
@@ -179,19 +210,30 @@ def _text(what: dict[str, Any]) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-def _write(out: RawIOBase, data: bytes | memoryview) -> None:
-    rest = memoryview(data)
+def _bytes_of(values: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(values).data.cast("B")
+
+
+def _write(out: RawIOBase, parts: list[bytes | memoryview]) -> None:
+    rest = [memoryview(part) for part in parts]
     while rest:
-        rest = rest[out.write(rest) :]
+        if hasattr(os, "writev") and isinstance(out, FileIO):
+            written = os.writev(out.fileno(), rest)
+        else:
+            written = out.write(rest[0]) or 0
+        while rest and written >= len(rest[0]):
+            written -= len(rest.pop(0))
+        if rest:
+            rest[0] = rest[0][written:]
 
 
-def _exactly(source: RawIOBase, size: int) -> bytearray:
+def _exactly(source: BufferedIOBase, size: int) -> bytearray:
     data = bytearray(size)
     _fill(source, memoryview(data))
     return data
 
 
-def _fill(source: RawIOBase, view: memoryview) -> None:
+def _fill(source: BufferedIOBase, view: memoryview) -> None:
     while view:
         got = source.readinto(view)
         if not got:
@@ -199,7 +241,7 @@ def _fill(source: RawIOBase, view: memoryview) -> None:
         view = view[got:]
 
 
-def _json(source: RawIOBase) -> dict[str, Any]:
+def _json(source: BufferedIOBase) -> dict[str, Any]:
     (length,) = _LENGTH.unpack(_exactly(source, _LENGTH.size))
     if length > _MOST_TEXT:
         raise WireError(f"a text of {length} bytes")
@@ -212,16 +254,22 @@ def _json(source: RawIOBase) -> dict[str, Any]:
     return found
 
 
-def _frame(source: RawIOBase, max_pixels: int) -> Frame:
+def _frame(source: BufferedIOBase, max_pixels: int) -> Frame:
     time_s, height, width = _FRAME.unpack(_exactly(source, _FRAME.size))
-    if not _is_time(time_s) or not 0 < height * width <= max_pixels:
-        raise WireError(f"a frame of {width} x {height} at {time_s}")
+    if not _is_time(time_s):
+        raise WireError(f"a frame at {time_s}")
+    return Frame(time_s, _pixels(source, height, width, max_pixels))
+
+
+def _pixels(source: BufferedIOBase, height: int, width: int, max_pixels: int) -> NDArray[np.uint8]:
+    if not 0 < height * width <= max_pixels:
+        raise WireError(f"a frame of {width} x {height}")
     image: NDArray[np.uint8] = np.empty((height, width, 3), dtype=np.uint8)
     _fill(source, image.data.cast("B"))
-    return Frame(time_s, image)
+    return image
 
 
-def _sound(source: RawIOBase) -> Sound:
+def _sound(source: BufferedIOBase) -> Sound:
     time_s, samples = _SOUND.unpack(_exactly(source, _SOUND.size))
     if not _is_time(time_s) or not 0 < samples <= _MOST_SAMPLES:
         raise WireError(f"{samples} samples at {time_s}")

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from emoscope.media.frames import SAMPLE_RATE, Frame, Sound
 from emoscope.media.limits import Limits
-from emoscope.media.reader import Media, open_media
+from emoscope.media.reader import Media, open_data, open_media
 
-__all__ = ["SAMPLE_RATE", "Frame", "Limits", "Media", "Sound", "open_media"]
+__all__ = ["SAMPLE_RATE", "Frame", "Limits", "Media", "Sound", "open_data", "open_media"]

@@ -22,6 +22,16 @@ _NOISE = re.compile(
 )
 
 
+_nobody_listens = False
+
+
+def stay_quiet() -> None:
+    """Say that this process's standard error goes nowhere: nothing need be caught any more."""
+    global _nobody_listens
+    _nobody_listens = True
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
 @contextlib.contextmanager
 def quiet_decoders() -> Iterator[None]:
     """Keep OpenCV, libjpeg and libpng from writing to standard error.
@@ -29,6 +39,9 @@ def quiet_decoders() -> Iterator[None]:
     libjpeg and libpng write to the file descriptor itself, so it is led into a file meanwhile.
     Lines of others, of a progress bar in another thread for instance, are written afterwards.
     """
+    if _nobody_listens:
+        yield
+        return
     with _lock, _opencv_silent():
         try:
             sys.stderr.flush()

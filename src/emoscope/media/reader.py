@@ -14,7 +14,7 @@ from emoscope.media.image import decode_picture
 from emoscope.media.limits import Limits
 from emoscope.media.picture_header import PictureHeader, read_header
 from emoscope.media.sniff import HEAD_BYTES, Sniffed, sniff
-from emoscope.media.source import open_file
+from emoscope.media.source import as_file, open_file
 from emoscope.results import Kind
 
 _NO_LIMITS_GIVEN = Limits()
@@ -99,8 +99,22 @@ def open_media(source: str | Path, limits: Limits = _NO_LIMITS_GIVEN) -> Media:
         CorruptMediaError: empty, truncated, damaged, or named like a medium but holding none.
         MediaLimitError: more pixels, seconds or bytes than allowed.
     """
-    name = str(source)
     file, size = open_file(source, limits)
+    return _opened(file, size, str(source), limits)
+
+
+def open_data(data: bytes, name: str, limits: Limits = _NO_LIMITS_GIVEN) -> Media:
+    """Open a file that is in memory; otherwise as :func:`open_media`.
+
+    Args:
+        data: the whole file.
+        name: what to call it in errors.
+        limits: how many pixels, seconds and bytes are accepted.
+    """
+    return _opened(as_file(data, name, limits), len(data), name, limits)
+
+
+def _opened(file: BinaryIO, size: int, name: str, limits: Limits) -> Media:
     try:
         found = sniff(file.read(HEAD_BYTES), name)
         if found.family == "picture":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -51,19 +52,34 @@ def open_file(source: str | Path, limits: Limits) -> tuple[BinaryIO, int]:
         raise UnsupportedMediaError(name, "a directory; give the files in it")
     if not stat.S_ISREG(status.st_mode):
         raise UnsupportedMediaError(name, "not a plain file; save the medium to a file first")
-    if status.st_size == 0:
-        raise CorruptMediaError(name, "the file is empty; get a complete copy of it")
-    if status.st_size > limits.max_bytes:
-        raise MediaLimitError(
-            name,
-            f"{status.st_size:,} bytes are more than the {limits.max_bytes:,} allowed; "
-            "raise the size limit or give a shorter medium",
-            limits.max_bytes,
-        )
+    _check_size(status.st_size, name, limits)
     try:
         return open(source, "rb"), status.st_size  # noqa: PTH123 - the caller closes it
     except OSError as error:
         raise _unreadable(name, error) from None
+
+
+def as_file(data: bytes, name: str, limits: Limits) -> BinaryIO:
+    """What :func:`open_file` gives, of a file that is in memory already.
+
+    Raises:
+        CorruptMediaError: no bytes at all.
+        MediaLimitError: more bytes than allowed.
+    """
+    _check_size(len(data), name, limits)
+    return io.BytesIO(data)
+
+
+def _check_size(size: int, name: str, limits: Limits) -> None:
+    if size == 0:
+        raise CorruptMediaError(name, "the file is empty; get a complete copy of it")
+    if size > limits.max_bytes:
+        raise MediaLimitError(
+            name,
+            f"{size:,} bytes are more than the {limits.max_bytes:,} allowed; "
+            "raise the size limit or give a shorter medium",
+            limits.max_bytes,
+        )
 
 
 def _missing(name: str) -> MediaError:

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient  # noqa: E402
 from emoscope.apps.api.app import create_app  # noqa: E402
 from emoscope.apps.api.background import RunningService, serve_in_background  # noqa: E402
 from emoscope.apps.api.settings import ServiceSettings  # noqa: E402
+from emoscope.apps.api.uploads import IN_MEMORY  # noqa: E402
 from emoscope.media import Limits  # noqa: E402
 
 KEY = "correct-horse-battery"
@@ -89,6 +90,12 @@ def png() -> bytes:
     done, data = cv2.imencode(".png", image)
     assert done
     return data.tobytes()
+
+
+@pytest.fixture(scope="session")
+def large_png(png) -> bytes:
+    """The same with more behind it than is kept in memory."""
+    return png + bytes(IN_MEMORY)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ import pytest
 from emoscope.apps.api import folder as folder_module
 from emoscope.apps.api.background import serve_in_background
 from emoscope.apps.api.folder import UploadFolder
+from emoscope.apps.api.uploads import IN_MEMORY
 
 KEY = "correct-horse-battery"
 AUTH = {"Authorization": f"Bearer {KEY}"}
@@ -68,31 +69,48 @@ def test_a_full_line_is_said_and_passes(make_client, png, uploads_left):
     assert uploads_left(client) == []
 
 
-def test_a_client_that_goes_away_frees_its_place(make_settings, png):
+def test_only_large_uploads_lie_on_disk(make_client, png, large_png, uploads_left):
+    client = make_client()
+    begun, go = hold(client.app.state.service)
+    for content, files in ((png, 0), (large_png, 1)):
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(client.post, "/v1/analyze", content=content)
+            assert begun.acquire(timeout=20)
+            assert len(uploads_left(client)) == files
+            go.set()
+            assert asked.result(60).json()["size_px"] == [160, 120]
+        go.clear()
+    assert uploads_left(client) == []
+
+
+def test_a_client_that_goes_away_frees_its_place(make_settings, large_png):
     running = serve_in_background(make_settings(api_key=KEY))
     service = running._server.config.app.state.service
     try:
         begun, go = hold(service)
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{running.url}/v1/analyze", content=png, headers=AUTH, timeout=0.5)
+            httpx.post(f"{running.url}/v1/analyze", content=large_png, headers=AUTH, timeout=0.5)
         assert begun.acquire(timeout=20)
         go.set()
         until(lambda: service.direct.running == 0)
         until(lambda: not [p for p in service.folder._path.iterdir() if p.name != "in-use"])
-        assert httpx.post(f"{running.url}/v1/analyze", content=png, headers=AUTH).status_code == 200
+        assert (
+            httpx.post(f"{running.url}/v1/analyze", content=large_png, headers=AUTH).status_code
+            == 200
+        )
     finally:
         running.stop()
 
 
 def open_upload(url: str, length: int) -> socket.socket:
-    """A connection that has promised a body of so many bytes and sent ten."""
+    """A connection that has promised a body of so many bytes and sent all but ten."""
     host, port = url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=20)
     head = (
         f"POST /v1/analyze HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {KEY}\r\n"
         f"Content-Length: {length}\r\n\r\n"
     )
-    connection.sendall(head.encode() + b"0123456789")
+    connection.sendall(head.encode() + bytes(length - 10))
     return connection
 
 
@@ -100,7 +118,7 @@ def test_slow_and_rude_uploads(make_settings, png):
     running = serve_in_background(make_settings(api_key=KEY, upload_timeout_s=1.0, uploads=2))
     service = running._server.config.app.state.service
     try:
-        slow, rude = open_upload(running.url, 1000), open_upload(running.url, 1000)
+        slow, rude = (open_upload(running.url, 2 * IN_MEMORY) for _ in range(2))
         until(lambda: service.uploads == 2)
         refused = httpx.post(f"{running.url}/v1/analyze", content=png, headers=AUTH)
         assert refused.status_code == 429
@@ -150,17 +168,14 @@ def test_many_idle_sockets_do_no_harm(running, png):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_said(client, png, uploads_left, monkeypatch, code):
+def test_a_full_disk_is_said(client, png, large_png, uploads_left, monkeypatch, code):
     whole = Path.open
 
     class Full:
         def __init__(self, file: Any) -> None:
             self._file = file
 
-        def __enter__(self) -> Full:
-            return self
-
-        def __exit__(self, *_: object) -> None:
+        def close(self) -> None:
             self._file.close()
 
         def write(self, data: bytes) -> int:
@@ -176,9 +191,9 @@ def test_a_full_disk_is_said(client, png, uploads_left, monkeypatch, code):
 
     monkeypatch.setattr(Path, "open", opened)
     for answer in (
-        client.post("/v1/analyze", content=png),
-        client.post("/v1/analyze", files={"file": ("a.png", png)}),
-        client.post("/v1/jobs", content=png),
+        client.post("/v1/analyze", content=large_png),
+        client.post("/v1/analyze", files={"file": ("a.png", large_png)}),
+        client.post("/v1/jobs", content=large_png),
     ):
         assert answer.status_code == 507, answer.text
         assert answer.headers["retry-after"]
@@ -208,13 +223,15 @@ def fill(path: Path) -> None:
             file.write(b"\0" * 4096)
 
 
-def test_a_disk_that_is_really_full(small_disk, make_client, png, mp4, uploads_left, monkeypatch):
+def test_a_disk_that_is_really_full(
+    small_disk, make_client, large_png, mp4, uploads_left, monkeypatch
+):
     monkeypatch.setattr(folder_module.tempfile, "tempdir", str(small_disk))
     client = make_client()
-    assert client.post("/v1/analyze", content=png).status_code == 200
+    assert client.post("/v1/analyze", content=large_png).status_code == 200
     filler = small_disk / "filler"
     fill(filler)
-    refused = client.post("/v1/analyze", content=mp4 * 40)
+    refused = client.post("/v1/analyze", content=mp4 + bytes(2 * IN_MEMORY))
     assert refused.status_code == 507, refused.text
     assert uploads_left(client) == []
     filler.unlink()

@@ -53,7 +53,7 @@ def live_round(running: RunningService) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
-def test_nothing_grows(make_settings, png, wav, mp4):
+def test_nothing_grows(make_settings, png, large_png, wav, mp4):
     pytest.importorskip("websockets")
     running = serve_in_background(make_settings(api_key=KEY, workers=1, direct_s=60.0))
     service = running._server.config.app.state.service
@@ -64,7 +64,7 @@ def test_nothing_grows(make_settings, png, wav, mp4):
         with httpx.Client(base_url=running.url, headers=HEADERS, timeout=60) as client:
             begun = time.monotonic()
             while (passed_s := time.monotonic() - begun) < 60 * MINUTES:
-                one_round(client, [png, wav, mp4], count)
+                one_round(client, [png, large_png, wav, mp4], count)
                 if count % 10 == 0:
                     live_round(running)
                 count += 1

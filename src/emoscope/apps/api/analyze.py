@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from emoscope.apps.api import schema
 from emoscope.apps.api.accept import wanted_format
+from emoscope.apps.api.direct_route import DirectRoute
 from emoscope.apps.api.options import AnalyzeOptions, with_fields
 from emoscope.apps.api.problems import ProblemError, problem_of, responses
 from emoscope.apps.api.requests import in_line, response_of, service_of, uploaded
@@ -15,7 +16,7 @@ from emoscope.apps.api.service import Answer, Cancelled
 from emoscope.apps.api.settings import ServiceSettings
 from emoscope.errors import MediaLimitError
 
-router = APIRouter(tags=["analysis"])
+router = APIRouter(tags=["analysis"], route_class=DirectRoute)
 
 
 @router.post(

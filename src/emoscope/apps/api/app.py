@@ -52,9 +52,10 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.add_middleware(Counting, metrics=service.metrics)
     problems.install(app)
     key = [Depends(authorised)]
-    app.include_router(about.opened)
+    # What is asked for most comes first: routes are tried in order.
     for router in (analyze.router, job_routes.router, about.guarded):
         app.include_router(router, dependencies=key)
+    app.include_router(about.opened)
     app.include_router(live_socket.router(service.shelf.base, settings), dependencies=key)
     openapi.install(app)
     return app

@@ -89,6 +89,10 @@ class Shelf:
                 _try(name, load)
         return analyzer
 
+    def has(self, role: str, name: str) -> bool:
+        """Whether this one is loaded."""
+        return (role, name) in self._loaded
+
     def get(self, key: Key, make: Callable[[], _T]) -> _T:
         """The model under this key; the first who asks makes it, the others wait."""
         with self._lock:
@@ -141,9 +145,11 @@ class _ShelfAnalyzer(Analyzer):
     def detector(self) -> FaceDetector:
         """The shelf's."""
         choice = self._detector_choice
-        if choice == "auto" and store.is_available("yunet"):
-            choice = "yunet"
-        return self._shelf.get(("detector", choice), lambda: load_detector(choice))
+        if choice == "auto":
+            # Once it is loaded, nobody looks for its file.
+            is_here = self._shelf.has("detector", "yunet") or store.is_available("yunet")
+            choice = "yunet" if is_here else "auto"
+        return self._shelf.get(("detector", choice), lambda: load_detector(choice, self._threads))
 
     @cached_property
     def face(self) -> FaceRecogniser:

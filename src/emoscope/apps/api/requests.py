@@ -30,7 +30,7 @@ def service_of(request: Request) -> Service:
 
 @asynccontextmanager
 async def uploaded(request: Request) -> AsyncIterator[Upload]:
-    """The request's medium on disk; the caller takes it over by setting ``upload.kept``.
+    """The request's medium; the caller takes it over by setting ``upload.kept``.
 
     Raises:
         ProblemError: as :func:`emoscope.apps.api.uploads.receive`; 429, too many at a time.

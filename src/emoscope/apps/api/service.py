@@ -119,7 +119,7 @@ class Service:
         try:
             analyzer = self.shelf.analyzer(options)
             with self.pool.open(
-                upload.path,
+                upload.medium,
                 name=upload.name,
                 limits=options.within(limits),
                 timeout_s=timeout_s,
@@ -171,16 +171,17 @@ class Service:
             assert upload is not None, "annotated media are drawn while the upload is there"
             out = self.folder.new_path(ending)
             try:
-                self.pool.annotate(
-                    upload.path,
-                    analysis,
-                    out,
-                    out_bytes=2 * self.settings.limits.max_bytes,
-                    name=upload.name,
-                    timeout_s=timeout_s,
-                    cancelled=cancelled,
-                    progress=progress,
-                )
+                with upload.on_disk(self.folder) as path:
+                    self.pool.annotate(
+                        path,
+                        analysis,
+                        out,
+                        out_bytes=2 * self.settings.limits.max_bytes,
+                        name=upload.name,
+                        timeout_s=timeout_s,
+                        cancelled=cancelled,
+                        progress=progress,
+                    )
             except OSError as error:
                 out.unlink(missing_ok=True)
                 raise ProblemError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ UPLOAD_LIMITS = Limits(max_pixels=50_000_000, max_duration_s=2 * 3600, max_bytes
 """What a service accepts by default."""
 
 
+@functools.lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address."""
     if host == "localhost":
