@@ -210,8 +210,7 @@ class VoiceNet(nn.Module):
         labels: how many classes.
         readers: how many perceptrons on the functionals.
         hidden: width of the perceptrons.
-        listeners: how many on the frames.
-        width: channels of a listener.
+        widths: channels of each listener to the frames.
         sizes: of a reader's and a listener's part of the embedding.
     """
 
@@ -220,15 +219,14 @@ class VoiceNet(nn.Module):
         labels: int = 8,
         readers: int = 4,
         hidden: int = 256,
-        listeners: int = 2,
-        width: int = 96,
+        widths: tuple[int, ...] = (96, 64),
         sizes: tuple[int, int] = (16, 64),
     ) -> None:
         super().__init__()
         self.front = VoiceFront()
         self.readers = Readers(self.front.functionals.size, readers, hidden, sizes[0])
-        self.listeners = nn.ModuleList(Listener(width, sizes[1]) for _ in range(listeners))
-        self.parts = [sizes[0]] * readers + [sizes[1]] * listeners
+        self.listeners = nn.ModuleList(Listener(width, sizes[1]) for width in widths)
+        self.parts = [sizes[0]] * readers + [sizes[1]] * len(widths)
         self.drop = nn.Dropout(0.3)
         self.heads = nn.ModuleList(nn.Linear(size, labels) for size in self.parts)
 

@@ -29,7 +29,6 @@ TEST_SPEAKERS = {"ravdess": ("17", "18", "19", "20"), "emodb": ("12", "14"), "te
 # The temperature is fitted on these.
 HELD_SPEAKERS = {"ravdess": ("15", "16")}
 
-
 # RAVDESS has half as many neutral clips as of any other label; EMO-DB is small and uneven.
 _WEIGHTS = {
     ("ravdess", "neutral"): 2.0,
@@ -57,7 +56,7 @@ class EmoscopeVoice(VoiceRecipe):
         "the loudest frame; functionals and frames of it, where something is heard"
     )
     schedule = Schedule(
-        epochs=100,
+        epochs=60,
         batch_size=32,
         learning_rate=3e-3,
         weight_decay=0.05,
