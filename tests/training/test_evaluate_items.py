@@ -8,6 +8,7 @@ import pytest
 
 from emoscope.labels import SHARED
 from emoscope.training.datasets.corpora import Clip, SpeechCorpus, label_set_of
+from emoscope.training.evaluate import items as items_module
 from emoscope.training.evaluate.items import evaluation_of
 from emoscope.training.predictions import Predictions
 
@@ -70,3 +71,20 @@ def test_a_picture_has_no_length() -> None:
     _, found = spoken(["angry", "sad"], [1.0, 2.0])
     with pytest.raises(ValueError, match="shapes"):
         replace(found, seconds=np.ones(3))
+
+
+def test_each_of_several_corpora_is_reported_in_its_own_labels() -> None:
+    labels = ("happy", "sad", "calm")
+    found = Predictions(
+        names=("a", "b", "c", "d"),
+        truth=np.array([2, 0, 0, 1]),
+        probs=np.array([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.1, 0.7], [0.1, 0.3, 0.6]]),
+        labels=labels,
+        speakers=("ravdess 01", "ravdess 02", "emodb 03", "emodb 08"),
+        seconds=np.array([1.0, 2.0, 1.5, 2.5]),
+    )
+    figures = {figure.name: figure for figure in items_module._voice_figures(found)}
+    assert figures["emodb"].metrics.n == 2
+    assert figures["emodb"].metrics.uar == 1.0, "calm is no answer where nobody is calm"
+    assert figures["ravdess"].metrics.uar == 1.0
+    assert "duration_only" in figures

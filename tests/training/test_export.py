@@ -69,7 +69,7 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceNet, Path]:
 @pytest.fixture(scope="module")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> tuple[VoiceNet, Path]:
     torch.manual_seed(0)
-    network = VoiceNet(widths=(4, 4, 8, 8), hidden=8)
+    network = VoiceNet(readers=2, hidden=8, widths=(8,), sizes=(4, 4))
     stir(network)
     path = tmp_path_factory.mktemp("voice") / "model.onnx"
     export.export_voice(network, HEAT, described("voice"), path)

@@ -212,6 +212,14 @@ def test_folds_report_every_item_once_and_are_even() -> None:
     assert pooled(made).startswith("72 items in 3 folds, each answered once")
 
 
+def test_folds_divide_every_corpus_evenly() -> None:
+    items = SpeechCorpus.join([actors(10), speech({"OAF": 90, "YAF": 90}, "tess")])
+    made = divide(items, "kfold-speakers", folds=5)
+    found = [Counter(who.split()[0] for who in speakers_of(items, fold.test)) for fold in made]
+    assert [count["ravdess"] for count in found] == [2] * 5
+    assert sorted(count["tess"] for count in found) == [0, 0, 0, 1, 1]
+
+
 def test_every_speaker_is_left_out_once() -> None:
     items = actors(5)
     made = divide(items, "leave-one-speaker-out")

@@ -213,22 +213,31 @@ def _speakers(pool: Pool) -> Fold:
 
 
 def _kfold(pool: Pool, folds: int) -> list[Fold]:
-    people = [person for same in pool.speakers("kfold-speakers").values() for person in same]
-    if not 2 <= folds <= len(people):
+    speakers = pool.speakers("kfold-speakers")
+    people = [person for same in speakers.values() for person in same]
+    most = max(len(same) for same in speakers.values())
+    if not 2 <= folds <= most:
         raise DatasetError(
-            f"{pool.items.corpus}: {len(people)} speakers cannot be divided into {folds} folds; "
-            f"take --folds 2{f' to {len(people)}' if len(people) > 2 else ''}"
+            f"{pool.items.corpus}: {most} speakers cannot be divided into {folds} folds; "
+            f"take --folds 2{f' to {most}' if most > 2 else ''}"
         )
     size = {person: pool.people.count(person) for person in people}
     order = [people[i] for i in pool.rng("kfold").permutation(len(people)).tolist()]
     parts: list[set[Person]] = [set() for _ in range(folds)]
-    # The longest first, each to where least is: as even as whole speakers can be (Graham, 1969).
+    # The longest first, each to where least of its corpus is, so that every corpus is divided as
+    # evenly as whole speakers can be (Graham, 1969).
     for person in sorted(order, key=lambda one: -size[one]):
-        min(parts, key=lambda part: (sum(size[one] for one in part), len(part))).add(person)
+        same = set(speakers[person[0]])
+        least = min(parts, key=lambda part: (_load(part & same, size), _load(part, size)))
+        least.add(person)
     return [
         _without(pool, part, f"fold-{number}", f"fold {number} of {folds}")
         for number, part in enumerate(parts, start=1)
     ]
+
+
+def _load(part: set[Person], size: dict[Person, int]) -> tuple[int, int]:
+    return sum(size[one] for one in part), len(part)
 
 
 def _one_out(pool: Pool) -> list[Fold]:

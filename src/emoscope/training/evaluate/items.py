@@ -139,6 +139,9 @@ def _face_figures(items: FaceCorpus, found: Predictions) -> tuple[Figure, ...]:
 
 
 def _voice_figures(found: Predictions) -> tuple[Figure, ...]:
+    corpora = [who.split(" ", 1)[0] for who in found.speakers]
+    several = tuple(dict.fromkeys(filter(None, corpora)))
+    alone = () if len(several) < 2 else tuple(_alone(found, corpora, name) for name in several)
     assert found.seconds is not None
     speakers = list(found.speakers)
     classes = len(found.labels)
@@ -153,14 +156,35 @@ def _voice_figures(found: Predictions) -> tuple[Figure, ...]:
     )
     shared = [TO_SHARED[plain_label(name)] for name in found.labels]
     if set(shared) == set(found.labels) or None in shared:
-        return (control,)
+        return (*alone, control)
     names = LabelSet(found.labels)
     columns = np.array([SHARED.index(str(name)) for name in shared])
     return (
+        *alone,
         Figure(
             "shared",
             "the same clips in the shared seven emotions",
             measure(names.to_shared(found.probs), columns[found.truth], SHARED, speakers),
         ),
         control,
+    )
+
+
+def _alone(found: Predictions, corpora: list[str], corpus: str) -> Figure:
+    """One of several corpora, in the labels that it has."""
+    rows = np.array([name == corpus for name in corpora], bool)
+    there = np.unique(found.truth[rows])
+    probs = found.probs[rows][:, there]
+    total = probs.sum(1, keepdims=True)
+    probs = np.divide(probs, total, out=np.full_like(probs, 1 / len(there)), where=total > 0)
+    labels = [found.labels[index] for index in there.tolist()]
+    return Figure(
+        corpus,
+        f"{corpus} alone, {int(rows.sum())} clips in its own {len(there)} classes",
+        measure(
+            probs,
+            np.searchsorted(there, found.truth[rows]),
+            labels,
+            [who for who, kept in zip(found.speakers, rows, strict=True) if kept],
+        ),
     )

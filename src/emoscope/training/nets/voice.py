@@ -1,4 +1,4 @@
-"""The network of ``emoscope-voice``: log spectrum inside, residual convolutions, masked pooling.
+"""The network of ``emoscope-voice``: log spectrum, functionals and frames inside, masked pooling.
 
 The graph takes raw 16 kHz waveforms with their lengths. Levels are measured from the loudest frame
 of the clip, so gain is no cue; whatever lies further below than the floor is zero, as padding is,
@@ -12,10 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emoscope.training.nets.functionals import Descriptors, Functionals, moments
 from emoscope.voice import features
 
 # How far below the loudest frame anything is heard, in natural log of power (9 is 39 dB).
 FLOOR = 9.0
+STEP = 2  # hops of 10 ms from frame to frame
+# Samples from the first frame's begin to the clip's: every frame that touches the clip is there, so
+# that silence before or behind adds nothing but silent ones.
+BEFORE = 2 * STEP * features.HOP
+CHANNELS = 63  # of a frame, as the convolutions hear it
 
 
 class LogSpectrum(nn.Module):
@@ -41,14 +47,14 @@ class LogSpectrum(nn.Module):
     def powers(self, waveform: Tensor) -> Tensor:
         """Power spectra ``(n, frames, 488)`` of ``(n, time)``: the even bins, then the odd ones.
 
-        The frames of 50 ms lie 10 ms apart; the first reaches 20 ms before the start.
+        The frames of 50 ms lie 20 ms apart; the first begins 40 ms before the start.
         """
-        hops = waveform.shape[1] // features.HOP + 7
-        margin = (features.WINDOW - features.HOP) // 2
-        padded = F.pad(waveform, (margin, features.WINDOW))[:, : hops * features.HOP]
+        hops = waveform.shape[1] // features.HOP + 10
+        padded = F.pad(waveform, (BEFORE, 2 * features.WINDOW))[:, : hops * features.HOP]
         steps = padded.reshape(-1, hops, features.HOP)
         within = features.WINDOW // features.HOP
-        frames = torch.cat([steps[:, i : hops - within + 1 + i] for i in range(within)], dim=2)
+        count = hops - within + 1
+        frames = torch.cat([steps[:, i : count + i : STEP] for i in range(within)], dim=2)
         # About the middle: what comes after it, and what comes before it, backwards.
         half = features.WINDOW // 2
         after, before = frames[:, :, half:], frames[:, :, 1 : half + 1].flip(2)
@@ -71,7 +77,7 @@ class LogSpectrum(nn.Module):
         heard = (samples[None] < lengths[:, None]).to(waveform.dtype)
         power = self.powers(waveform * heard)
         level = torch.log((power @ self.bands).transpose(1, 2) + 1e-10)
-        starts = torch.arange(level.shape[2], device=level.device) * features.HOP
+        starts = torch.arange(level.shape[2], device=level.device) * features.HOP * STEP - BEFORE
         mask = (starts[None] < lengths[:, None]).to(level.dtype)
         loudness = torch.logsumexp(level[:, : features.MELS], 1) * mask + (mask - 1) * 1e4
         loudest = loudness.amax(1)[:, None, None]
@@ -81,94 +87,164 @@ class LogSpectrum(nn.Module):
         return heard_level * mask[:, None], mask
 
 
-def without_timbre(mel: Tensor, mask: Tensor) -> Tensor:
-    """Each band less its own mean over the frames that are heard: the voice's colour goes.
+class VoiceFront(nn.Module):
+    """Waveforms ``(n, time)`` with lengths ``(n,)`` to what is learnt from; itself learns nothing.
+
+    Gives the functionals ``(n, size)``, the frames ``(n, 63, t)`` and which of them are heard
+    ``(n, t)``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spectrum = LogSpectrum()
+        self.describe = Descriptors()
+        self.functionals = Functionals()
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.listen(*self.spectrum(waveform, lengths))
+
+    def listen(self, mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What follows on a log spectrum ``(n, 128, t)`` with its mask ``(n, t)``."""
+        d = self.describe(mel, mask)
+        heard, voiced = d["heard"], d["voiced"][:, None]
+        cepstra, pitch = d["cepstra"], d["pitch"]
+        frames = torch.cat(
+            [
+                cepstra - moments(cepstra, heard)[0][:, :, None],
+                cepstra[:, :12],
+                pitch * voiced,
+                (pitch - moments(pitch, d["voiced"])[0][:, :, None]) * voiced,
+                d["salience"],
+                d["sure"],
+                d["quality"] * voiced,
+                voiced,
+                d["loudness"],
+                d["bands"].unflatten(1, (16, 4)).mean(2),
+            ],
+            dim=1,
+        )
+        return self.functionals(d), frames * heard[:, None], heard
+
+
+class Readers(nn.Module):
+    """Several perceptrons beside one another on the same functionals, each with a say of its own.
 
     Args:
-        mel: ``(n, bands, frames)``, 0 where nothing is heard.
-        mask: ``(n, frames)``.
+        inputs: how many functionals.
+        count: of perceptrons.
+        hidden: width of the first layer of each.
+        narrow: width of the second.
     """
-    heard = (mel.amax(1) > 0).to(mel.dtype) * mask
-    mean = (mel * heard[:, None]).sum(2) / heard.sum(1).clamp(min=1.0)[:, None]
-    return (mel - mean[:, :, None]) * heard[:, None]
 
-
-class Block(nn.Module):
-    """Residual block over (band, time) with a stride and a mask over time."""
-
-    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
+    def __init__(self, inputs: int, count: int, hidden: int, narrow: int) -> None:
         super().__init__()
-        self.stride = stride
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
-        self.project = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.count = count
+        self.scale = nn.BatchNorm1d(inputs, affine=False)
+        self.drop = nn.Dropout(0.15)
+        self.wide = nn.Linear(inputs, count * hidden)
+        self.wide_norm = nn.BatchNorm1d(count * hidden)
+        self.hidden_drop = nn.Dropout(0.4)
+        # A grouped convolution: each perceptron sees its own part.
+        self.narrow = nn.Conv1d(count * hidden, count * narrow, 1, groups=count)
+        self.narrow_norm = nn.BatchNorm1d(count * narrow)
 
-    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """``(n, c, band, time)`` and mask ``(n, time)``; masked frames stay zero throughout."""
-        shorter = mask[:, :: self.stride[1]]
-        keep = shorter[:, None, None]
-        y = F.relu(self.norm1(self.conv1(x))) * keep
-        y = self.norm2(self.conv2(y))
-        return F.relu(y + self.project(x)) * keep, shorter
+    def forward(self, functionals: Tensor) -> Tensor:
+        """``(n, inputs)`` to ``(n, count * narrow)``."""
+        x = torch.clamp(self.scale(functionals), -4.0, 4.0)
+        if self.training:
+            x = x + 0.1 * torch.randn_like(x)
+        x = self.hidden_drop(F.relu(self.wide_norm(self.wide(self.drop(x)))))
+        return F.relu(self.narrow_norm(self.narrow(x[:, :, None])[:, :, 0]))
+
+
+class Listener(nn.Module):
+    """Dilated convolutions over the frames (Waibel et al., 1989), pooled under the mask.
+
+    Args:
+        width: channels.
+        narrow: width of what is pooled.
+    """
+
+    def __init__(self, width: int, narrow: int) -> None:
+        super().__init__()
+        self.scale = nn.BatchNorm1d(CHANNELS)
+        self.first = nn.Conv1d(CHANNELS, width, 5, stride=2, padding=2, bias=False)
+        self.first_norm = nn.BatchNorm1d(width)
+        self.further = nn.ModuleList(
+            nn.Conv1d(width, width, 3, padding=d, dilation=d, bias=False) for d in (1, 2, 3)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in self.further)
+        self.attention = nn.Sequential(nn.Conv1d(width, 48, 1), nn.Tanh(), nn.Conv1d(48, 4, 1))
+        self.drop = nn.Dropout(0.25)
+        self.narrow = nn.Linear(width * 6, narrow)
+        self.narrow_norm = nn.BatchNorm1d(narrow)
+
+    def forward(self, frames: Tensor, heard: Tensor, shown: Tensor | None = None) -> Tensor:
+        """Frames ``(n, 63, t)``, where something is heard ``(n, t)``, to ``(n, narrow)``.
+
+        Args:
+            shown: ``(n, 63, t)``, 0 where learning hides something.
+        """
+        x = self.scale(frames) * heard[:, None]
+        x = x if shown is None else x * shown
+        heard = heard[:, ::2]
+        keep = heard[:, None]
+        x = F.relu(self.first_norm(self.first(x))) * keep
+        for convolve, norm in zip(self.further, self.norms, strict=True):
+            x = (x + F.relu(norm(convolve(x)))) * keep
+        x = self.drop(x)
+        share = torch.softmax(self.attention(x) + (keep - 1) * 1e4, dim=2)
+        attended = (x @ share.transpose(1, 2)).flatten(1)
+        deviation = moments(x, heard)[1]
+        pooled = torch.cat([attended, (x * keep).amax(2), deviation], dim=1)
+        return F.relu(self.narrow_norm(self.narrow(self.drop(pooled))))
 
 
 class VoiceNet(nn.Module):
-    """Raw waveforms to logits and an embedding.
+    """Raw waveforms to logits and an embedding: two kinds of network beside one another.
+
+    Readers of functionals, and listeners to frames. Each learns by a loss of its own and all are
+    averaged, so that the network is an ensemble in one pass.
 
     Args:
         labels: how many classes.
-        widths: channels of the four stages.
-        hidden: width of the frames that are pooled.
+        readers: how many perceptrons on the functionals.
+        hidden: width of the perceptrons.
+        widths: channels of each listener to the frames.
+        sizes: of a reader's and a listener's part of the embedding.
     """
 
     def __init__(
         self,
         labels: int = 8,
-        widths: tuple[int, int, int, int] = (16, 32, 64, 96),
-        hidden: int = 128,
-        dropout: float = 0.3,
+        readers: int = 4,
+        hidden: int = 256,
+        widths: tuple[int, ...] = (96, 64),
+        sizes: tuple[int, int] = (16, 64),
     ) -> None:
         super().__init__()
-        self.front = LogSpectrum()
-        self.stem = nn.Conv2d(2, widths[0], 3, (2, 2), 1, bias=False)
-        self.stem_norm = nn.BatchNorm2d(widths[0])
-        self.blocks = nn.ModuleList(
-            [
-                Block(widths[0], widths[1], (2, 2)),
-                Block(widths[1], widths[2], (2, 2)),
-                Block(widths[2], widths[2], (1, 1)),
-                Block(widths[2], widths[3], (2, 1)),
-            ]
-        )
-        self.merge = nn.Linear(widths[3] * features.BANDS // 16, hidden)
-        self.attention = nn.Sequential(nn.Linear(hidden, 64), nn.Tanh(), nn.Linear(64, 4))
-        self.dropout = nn.Dropout(dropout)
-        self.squeeze = nn.Linear(hidden * 6, hidden)
-        self.head = nn.Linear(hidden, labels)
+        self.front = VoiceFront()
+        self.readers = Readers(self.front.functionals.size, readers, hidden, sizes[0])
+        self.listeners = nn.ModuleList(Listener(width, sizes[1]) for width in widths)
+        self.parts = [sizes[0]] * readers + [sizes[1]] * len(widths)
+        self.drop = nn.Dropout(0.3)
+        self.heads = nn.ModuleList(nn.Linear(size, labels) for size in self.parts)
 
-    def embed(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """Log spectrum ``(n, 128, frames)`` to frames' embeddings pooled to ``(n, hidden)``."""
-        views = torch.stack([mel, without_timbre(mel, mask)], dim=1)
-        x = F.relu(self.stem_norm(self.stem(views)))
-        mask = mask[:, ::2]
-        x = x * mask[:, None, None]
-        for block in self.blocks:
-            x, mask = block(x, mask)
-        frames = F.relu(self.merge(x.flatten(1, 2).transpose(1, 2)))
-        frames = self.dropout(frames)
-        weights = torch.softmax(self.attention(frames) + (mask[:, :, None] - 1) * 1e4, dim=1)
-        attended = weights.transpose(1, 2) @ frames
-        kept = mask[:, :, None]
-        peak = (frames * kept).amax(1)
-        count = kept.sum(1)
-        mean = (frames * kept).sum(1) / count
-        spread = (((frames - mean[:, None]) * kept).square().sum(1) / count + 1e-4).sqrt()
-        pooled = torch.cat([attended.flatten(1), peak, spread], dim=1)
-        return F.relu(self.squeeze(self.dropout(pooled)))
+    def embed(
+        self, functionals: Tensor, frames: Tensor, heard: Tensor, shown: Tensor | None = None
+    ) -> Tensor:
+        """What :class:`VoiceFront` gives to ``(n, 192)``."""
+        told = [listener(frames, heard, shown) for listener in self.listeners]
+        return torch.cat([self.readers(functionals), *told], dim=1)
+
+    def answers(self, embedding: Tensor) -> Tensor:
+        """Each one's logits ``(n, readers + listeners, labels)``."""
+        parts = torch.split(self.drop(embedding), self.parts, dim=1)
+        said = [head(part) for head, part in zip(self.heads, parts, strict=True)]
+        return torch.stack(said, dim=1)
 
     def answer(self, embedding: Tensor) -> Tensor:
-        """Embeddings to logits ``(n, labels)``."""
-        logits: Tensor = self.head(self.dropout(embedding))
-        return logits
+        """Embeddings to logits ``(n, labels)``: each kind has half of the say."""
+        said = self.answers(embedding)
+        readers = self.readers.count
+        return (said[:, :readers].mean(1) + said[:, readers:].mean(1)) / 2

@@ -19,8 +19,9 @@ from emoscope.labels import SHARED, TO_SHARED, LabelSet
 from emoscope.training.datasets import fer2013, speech
 from emoscope.training.datasets.corpora import Clip, FaceCorpus, SpeechCorpus
 from emoscope.training.datasets.tree import list_files
-from emoscope.training.recipes.emoscope_voice import HELD_SPEAKERS, TEST_SPEAKERS, vary
+from emoscope.training.recipes.emoscope_voice import HELD_SPEAKERS, TEST_SPEAKERS
 from emoscope.training.splits import divide
+from emoscope.training.voice_views import vary
 from emoscope.voice.recognise import VoiceRecogniser
 
 FACES = 12_000  # pictures to learn from: enough beside some 4,500 readings of voices
