@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import wave
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
@@ -14,6 +15,11 @@ import pytest
 from numpy.typing import NDArray
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# A shell without job control has what it starts in the background ignore Ctrl-C, and that is
+# inherited by the programs that tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

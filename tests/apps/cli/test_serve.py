@@ -66,7 +66,6 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path, how):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     with process:
         said = process.stderr.readline()

@@ -21,6 +21,14 @@ def test_a_face_becomes_stretches_of_one_label(talk: Analysis) -> None:
     assert face["runs"][0]["share"] == pytest.approx(0.8)
 
 
+def test_a_share_is_rounded_once_where_it_is_shown() -> None:
+    faces = (face_of(0.0, "happy", 0.4146), face_of(0.1, "happy", 0.4146))
+    video = Analysis("v.mp4", "video", 1.0, (200, 100), False, 2, {}, faces=faces)
+    (run,) = lanes(video, None)["faces"][0]["runs"]
+    assert f"{run['share']:.0%}" == "41%"
+    assert f"{run['ranked'][0][1]:.0%}" == "41%"
+
+
 def test_a_face_that_was_out_of_sight_leaves_a_gap() -> None:
     faces = (face_of(0.0, "happy"), face_of(0.1, "happy"), face_of(3.0, "happy"))
     video = Analysis("v.mp4", "video", 4.0, (200, 100), False, 3, {}, faces=faces)

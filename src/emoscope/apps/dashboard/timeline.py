@@ -100,8 +100,9 @@ def _run(start_s: float, end_s: float, scores: Scores) -> Run:
         "start": round(start_s, 3),
         "end": round(end_s, 3),
         "label": scores.top or UNSURE_WORD,
-        "share": round(scores.confidence, 3),
-        "ranked": [[label, round(share, 3)] for share, label in ranked],
+        # Finer than what is shown: 0.4146 as 0.415 would become 42%.
+        "share": round(scores.confidence, 6),
+        "ranked": [[label, round(share, 6)] for share, label in ranked],
     }
 
 
@@ -118,7 +119,7 @@ def _face_runs(analysis: Analysis, track: int, last_s: float) -> list[Run]:
         if joins:
             shares.append(face.scores.confidence)
             runs[-1]["end"] = run["end"]
-            runs[-1]["share"] = round(sum(shares) / len(shares), 3)
+            runs[-1]["share"] = round(sum(shares) / len(shares), 6)
         else:
             shares = [face.scores.confidence]
             runs.append(run)
