@@ -59,8 +59,17 @@ class FaceRecipe(Recipe[FaceCorpus]):
         mirrored = torch.rand(len(crops), generator=generator) < 0.5
         return torch.where(mirrored[:, None, None], crops.flip(2), crops)
 
+    def targets(self, learn: FaceCorpus) -> Tensor:
+        """What to answer for each item to learn from, ``(n, classes)``; here: its label."""
+        return F.one_hot(torch.from_numpy(learn.labels), len(learn.label_set)).float()
+
+    def mixed(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Blend the items of a batch; here: they stay apart."""
+        del generator
+        return batch
+
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Cross-entropy; a batch has ``crops``, ``label`` and FER+'s ``votes``."""
+        """Cross-entropy; a batch has ``crops``, ``label``, its ``target`` and FER+'s ``votes``."""
         return F.cross_entropy(network.answer(network.embed(batch["crops"])), batch["label"])  # type: ignore[operator]
 
     def begin_epoch(self, network: nn.Module, epoch: int, epochs: int) -> None:
@@ -116,6 +125,7 @@ class _FaceTeaching:
         self._recipe = recipe
         self._crops = torch.from_numpy(scaled(learn.crops, recipe.size))
         self._labels = torch.from_numpy(learn.labels)
+        self._targets = recipe.targets(learn)
         self._votes = torch.from_numpy(learn.votes)
         self._held_crops = torch.from_numpy(scaled(held.crops, recipe.size))
         self._held_labels = torch.from_numpy(held.labels)
@@ -129,11 +139,13 @@ class _FaceTeaching:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
         order = torch.randperm(len(self._labels), generator=generator)
         for index in torch.split(order, batch_size)[: self.steps(batch_size)]:
-            yield {
+            batch = {
                 "crops": self._recipe.augment(self._crops[index], generator),
                 "label": self._labels[index],
+                "target": self._targets[index],
                 "votes": self._votes[index],
             }
+            yield self._recipe.mixed(batch, generator)
 
     def held_batches(self) -> Iterator[Batch]:
         for start in range(0, len(self._held_labels), _AT_ONCE):

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CROP_SIZE = 48
-SIDE = 96  # what crops are enlarged to; the base was trained on faces of 224 pixels
+SIDE = 112  # what crops are enlarged to; the base was trained on faces of 224 pixels
 WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 CONTRAST = 60.0  # grey levels: about the deviation of the photographs that the base was trained on

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emoscope.training.datasets.corpora import FaceCorpus
 from emoscope.training.export import round_to_half
 from emoscope.training.face_recipe import FaceRecipe
 from emoscope.training.loop import Batch, Schedule
@@ -14,8 +16,10 @@ from emoscope.training.nets.face import CROP_SIZE, SIDE, FaceNet
 from emoscope.training.recipe import Settings
 from emoscope.training.views import warp
 
-VOTE_WEIGHT = 0.5
-SMOOTHING = 0.1
+# How much of a label's target is what labels usually are for such votes: ten people who looked at
+# the picture tell more than one label that may be wrong (docs/experiments.md has the figures).
+EXPECTED_SHARE = 0.5
+MIXED = 0.6  # share of the pictures that another shines through (mixup, Zhang et al., 2018)
 
 
 class EmoscopeFace(FaceRecipe):
@@ -39,7 +43,7 @@ class EmoscopeFace(FaceRecipe):
         learning_rate=5e-4,
         weight_decay=0.05,
         warmup=0.05,
-        average=0.997,
+        average=0.998,
     )
 
     def network(self, classes: int, settings: Settings) -> nn.Module:
@@ -66,16 +70,51 @@ class EmoscopeFace(FaceRecipe):
     def augment(self, crops: Tensor, generator: torch.Generator) -> Tensor:
         return augment(crops, SIDE, generator)
 
+    def targets(self, learn: FaceCorpus) -> Tensor:
+        labels = super().targets(learn)
+        return (1 - EXPECTED_SHARE) * labels + EXPECTED_SHARE * expected_labels(learn)
+
+    def mixed(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Mixup: crops, targets and votes with a share, below half, of another picture."""
+        n = len(batch["label"])
+        other = torch.randperm(n, generator=generator)
+        share = 0.5 * torch.rand(n, generator=generator)
+        share *= torch.rand(n, generator=generator) < MIXED
+        votes = batch["votes"].float()
+        blended = {
+            "crops": batch["crops"],
+            "target": batch["target"],
+            "votes": votes / votes.sum(1, keepdim=True).clamp(min=1e-6),
+        }
+        for name, values in blended.items():
+            batch[name] = values.lerp(values[other], share.view(-1, *[1] * (values.ndim - 1)))
+        return batch
+
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Smoothed cross-entropy of the label, and of the votes where people saw a face."""
+        """Cross-entropy of the label's target, and of the votes where people saw a face."""
         labels, votes, _ = network(batch["crops"])
-        loss = F.cross_entropy(labels, batch["label"], label_smoothing=SMOOTHING)
-        share = batch["votes"]
-        counted = share.sum(1) > 0
-        if counted.any():
-            target = share[counted] / share[counted].sum(1, keepdim=True)
-            loss = loss + VOTE_WEIGHT * F.cross_entropy(votes[counted], target)
-        return loss
+        loss = F.cross_entropy(labels, batch["target"])
+        seen = batch["votes"].sum(1)  # 1, or the share of a blend's pictures that have votes
+        wrong = F.cross_entropy(votes, batch["votes"], reduction="sum")
+        return loss + wrong / seen.sum().clamp(min=1.0)
+
+
+def expected_labels(learn: FaceCorpus) -> Tensor:
+    """What the label usually is where people voted so, ``(n, classes)``.
+
+    Multinomial logistic regression from the shares and the logarithms of FER+'s votes; pictures
+    without votes get their own label.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    count = learn.votes.sum(1, keepdims=True)
+    seen = count[:, 0] > 0
+    expected = np.eye(len(learn.label_set))[learn.labels]
+    if seen.any():
+        given = np.concatenate([learn.votes / np.maximum(count, 1), np.log1p(10 * learn.votes)], 1)
+        model = LogisticRegression(max_iter=500).fit(given[seen], learn.labels[seen])
+        expected[np.ix_(seen, model.classes_)] = model.predict_proba(given[seen])
+    return torch.from_numpy(expected).float()
 
 
 def augment(crops: Tensor, view: int, generator: torch.Generator) -> Tensor:
