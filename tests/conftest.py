@@ -214,15 +214,21 @@ def _write_tiny_model(
 
 @pytest.fixture(scope="session")
 def tiny_face_model() -> Callable[..., Path]:
-    """Factory ``(path, size=48, labels=SHARED, **metadata) -> path`` of a face model.
+    """Factory ``(path, size=48, labels=SHARED, fer2013=None, **metadata) -> path`` of a face model.
 
     Its label follows the mean grey level: with k labels, grey 255 * (i + 0.5) / k reads as label i.
+    ``fer2013``: its output ``fer2013_probs`` has those columns of ``probs``, in that order.
     """
     from emoscope.labels import SHARED
 
     def build(
-        path: Path, size: int = 48, labels: tuple[str, ...] = SHARED, **described: object
+        path: Path,
+        size: int = 48,
+        labels: tuple[str, ...] = SHARED,
+        fer2013: Sequence[int] | None = None,
+        **described: object,
     ) -> Path:
+        import onnx
         from onnx import TensorProto, helper
 
         nodes = [
@@ -235,7 +241,18 @@ def tiny_face_model() -> Callable[..., Path]:
         shape = ["n", size, size]
         inputs = [helper.make_tensor_value_info("crops", TensorProto.UINT8, shape)]
         stated: dict[str, object] = {"name": "crops", "dtype": "uint8", "shape": shape}
-        return _write_tiny_model(path, "face", stated, nodes, inputs, labels, **described)
+        _write_tiny_model(path, "face", stated, nodes, inputs, labels, **described)
+        if fer2013 is not None:
+            model = onnx.load(path)
+            columns = helper.make_tensor("columns", TensorProto.INT64, [len(fer2013)], fer2013)
+            model.graph.initializer.append(columns)
+            nodes = [helper.make_node("Gather", ["probs", "columns"], ["fer2013_probs"], axis=1)]
+            model.graph.node.extend(nodes)
+            shape = ["n", len(fer2013)]
+            value = helper.make_tensor_value_info("fer2013_probs", TensorProto.FLOAT, shape)
+            model.graph.output.append(value)
+            path.write_bytes(model.SerializeToString())
+        return path
 
     return build
 

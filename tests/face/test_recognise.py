@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,25 @@ def test_wrong_crops_are_refused(model: Path, shape: tuple[int, ...], dtype: str
 def test_a_model_of_another_role_is_refused() -> None:
     with pytest.raises(ModelError, match="where a face model is needed"):
         FaceRecogniser("yunet")
+
+
+@pytest.mark.parametrize("count", [0, 1, BATCH + 1])
+def test_fer2013s_label_is_an_answer_of_its_own(
+    tmp_path: Path, tiny_face_model: Callable[..., Path], count: int
+) -> None:
+    model = tiny_face_model(tmp_path / "m.onnx", SIZE, ("happy", "sad"), fer2013=(1, 0))
+    recogniser = FaceRecogniser(model, threads=1)
+    assert recogniser.answers_fer2013
+    crops = np.random.default_rng(1).integers(0, 256, (count, SIZE, SIZE), dtype=np.uint8)
+    probs = recogniser.read(crops)[0]
+    assert recogniser.read_fer2013(crops).tolist() == probs[:, ::-1].tolist()
+    assert set(recogniser.read_all(crops)) == {"probs", "embedding", "fer2013_probs"}
+
+
+def test_a_model_without_fer2013s_label_says_so(model: Path) -> None:
+    recogniser = FaceRecogniser(model)
+    assert not recogniser.answers_fer2013
+    crops = np.zeros((1, SIZE, SIZE), np.uint8)
+    assert set(recogniser.read_all(crops)) == {"probs", "embedding"}
+    with pytest.raises(ModelError, match=r"^tiny@3: has no output for FER2013's own labels"):
+        recogniser.read_fer2013(crops)

@@ -262,6 +262,41 @@ def test_graphs_that_break_the_contract_of_their_role(
         Session(face)
 
 
+@pytest.mark.parametrize(
+    ("operator", "options", "kind", "shape", "message"),
+    [
+        ("Cast", {"to": TensorProto.INT64}, TensorProto.INT64, ["n", 7], r"has int64 \(\?, 7\)"),
+        ("ReduceMax", {"axes": [1], "keepdims": 0}, TensorProto.FLOAT, ["n"], "with 2 axes"),
+    ],
+)
+def test_an_output_for_fer2013s_labels_must_be_probabilities(
+    tmp_path: Path,
+    tiny_face_model: Build,
+    operator: str,
+    options: dict[str, Any],
+    kind: int,
+    shape: list[str | int],
+    message: str,
+) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "inside"
+        model.graph.node.append(
+            helper.make_node(operator, ["inside"], ["fer2013_probs"], **options)
+        )
+        value = helper.make_tensor_value_info("fer2013_probs", kind, shape)
+        model.graph.output[2].CopyFrom(value)
+
+    path = tiny_face_model(tmp_path / "m.onnx", fer2013=range(7))
+    assert Session(path).outputs == ("probs", "embedding", "fer2013_probs")
+    with pytest.raises(ModelIntegrityError, match=f"output 'fer2013_probs': .*{message}"):
+        Session(edit(path, change))
+
+
+def test_an_output_for_fer2013s_labels_has_them_all(tmp_path: Path, tiny_face_model: Build) -> None:
+    with pytest.raises(ModelIntegrityError, match="7 labels, the graph 6 in 'fer2013_probs'"):
+        Session(tiny_face_model(tmp_path / "m.onnx", fer2013=range(6)))
+
+
 def test_load_by_path_and_by_run_folder(face: Path, tiny_face_model: Build) -> None:
     run = face.parent / "run"
     run.mkdir()

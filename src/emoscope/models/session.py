@@ -7,8 +7,11 @@ the graph is what the metadata and the role promise:
 role   inputs                                                      outputs
 =====  ==========================================================  ===========================
 face   ``crops`` uint8 (n, size, size), ``size`` fixed             ``probs`` float32 (n, labels),
-                                                                   ``embedding`` float32 (n, d)
-voice  ``waveform`` float32 (n, time) at 16 kHz, zero-padded;      the same
+                                                                   ``embedding`` float32 (n, d);
+                                                                   some: ``fer2013_probs`` float32
+                                                                   (n, labels), what FER2013's own
+                                                                   label would be
+voice  ``waveform`` float32 (n, time) at 16 kHz, zero-padded;      ``probs`` and ``embedding``
        ``lengths`` int64 (n,) in samples. Where the graph fixes
        n at 1, it takes one waveform at a time, not padded
 voice  ``features`` float32 (n, width), ``width`` fixed: what the  the same
@@ -51,6 +54,7 @@ _INPUTS: Mapping[str, tuple[_Graph, ...]] = {  # one of these
     "words": ({"ids": ("int64", 2)},),
 }
 _OUTPUTS: _Graph = {"probs": ("float32", 2), "embedding": ("float32", 2)}
+_MORE_OUTPUTS: Mapping[str, _Graph] = {"face": {"fer2013_probs": ("float32", 2)}}  # of some
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int64)": "int64"}
 
 
@@ -95,6 +99,11 @@ class Session:
         """Sizes of an input as the graph fixes them, None where free; ``KeyError`` if unknown."""
         return self._inputs[name][1]
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the graph's outputs."""
+        return tuple(self._outputs)
+
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the model once.
 
@@ -132,12 +141,16 @@ class Session:
         role = self.metadata.role
         if role in _INPUTS:
             _check_tensors("input", self._inputs, self._form(_INPUTS[role]))
-            _check_tensors("output", self._outputs, _OUTPUTS)
-            width = self._outputs["probs"][1][1]
-            if width is not None and width != len(self.metadata.labels):
-                raise ModelIntegrityError(
-                    f"the metadata has {len(self.metadata.labels)} labels, the graph {width}"
-                )
+            more = _MORE_OUTPUTS.get(role, {})
+            there = {name: form for name, form in more.items() if name in self._outputs}
+            _check_tensors("output", self._outputs, {**_OUTPUTS, **there})
+            for name in ("probs", *there):
+                width = self._outputs[name][1][1]
+                if width is not None and width != len(self.metadata.labels):
+                    raise ModelIntegrityError(
+                        f"the metadata has {len(self.metadata.labels)} labels, the graph {width} "
+                        f"in {name!r}"
+                    )
         if role == "face":
             _, height, width = self._inputs["crops"][1]
             if height is None or height != width:
