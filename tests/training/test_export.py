@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from emoscope.labels import SHARED_LABELS, VOICE_LABELS  # noqa: E402
 from emoscope.models.load import load  # noqa: E402
 from emoscope.models.metadata import ModelMetadata  # noqa: E402
 from emoscope.training import export  # noqa: E402
-from emoscope.training.nets.face import VOTE_SHARE, FaceNet  # noqa: E402
+from emoscope.training.nets.face import FaceNet  # noqa: E402
 from emoscope.training.nets.voice import VoiceNet  # noqa: E402
 from emoscope.training.recipes.emoscope_face import EmoscopeFace  # noqa: E402
 from emoscope.training.recipes.emoscope_voice import EmoscopeVoice  # noqa: E402
 from emoscope.voice.recognise import VoiceRecogniser  # noqa: E402
 
 HEAT = 1.7
+LABEL_HEAT = 0.6
 
 
 def described(role: str) -> ModelMetadata:
@@ -61,6 +63,7 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceNet, Path]:
     torch.manual_seed(0)
     network = FaceNet(widths=(8, 8, 12, 16))
     stir(network)
+    network.label_temperature.fill_(LABEL_HEAT)
     path = tmp_path_factory.mktemp("face") / "model.onnx"
     export.export_face(network, HEAT, described("face"), path)
     return network, path
@@ -84,13 +87,35 @@ def test_a_face_file_answers_as_its_network(face: tuple[FaceNet, Path]) -> None:
     crops = patches.repeat(12, axis=1).repeat(12, axis=2)
     crops[0] = 0  # no picture has less contrast
     probs, embedding = recogniser.read(crops)
+    fer2013 = recogniser.read_fer2013(crops)
     with torch.inference_mode():
-        labels, votes, wanted = network(torch.from_numpy(crops))
-        logits = (1 - VOTE_SHARE) * labels + VOTE_SHARE * votes[:, :7]  # without contempt
+        wanted = network.eval().embed(torch.from_numpy(crops)).numpy()
+
+    def answer(head: torch.nn.Linear, heat: float) -> np.ndarray:
+        weight, bias = head.weight.detach().numpy(), head.bias.detach().numpy()
+        raised = np.exp((wanted @ weight[:7].T + bias[:7]) / heat)  # without contempt
+        return raised / raised.sum(1, keepdims=True)
+
     assert recogniser.crop_size == 48
-    assert np.abs(probs - torch.softmax(logits / HEAT, 1).numpy()).max() < 1e-4
-    assert np.abs(embedding - wanted.numpy()).max() < 1e-4
-    assert np.ptp(probs, axis=0).max() > 0.01, "one answer to everything would hide a fault"
+    assert np.abs(probs - answer(network.vote_head, HEAT)).max() < 1e-4
+    assert np.abs(fer2013 - answer(network.label_head, LABEL_HEAT)).max() < 1e-4
+    assert np.abs(embedding - wanted).max() < 1e-4
+    for found in (probs, fer2013):
+        assert np.ptp(found, axis=0).max() > 0.01, "one answer to everything would hide a fault"
+    assert np.abs(probs - fer2013).max() > 0.1
+
+
+def test_a_network_without_a_label_answer_has_two_outputs() -> None:
+    class Plain(torch.nn.Module):
+        def embed(self, crops: torch.Tensor) -> torch.Tensor:
+            return crops.float().mean(2)
+
+        def answer(self, embedding: torch.Tensor) -> torch.Tensor:
+            return embedding[:, :3]
+
+    model = export._CalibratedFace(Plain(), HEAT)
+    assert model.outputs == ("probs", "embedding")
+    assert len(model(torch.zeros(2, 6, 6))) == 2
 
 
 def test_what_half_precision_holds_is_stored_so_without_loss(tmp_path: Path) -> None:
@@ -190,6 +215,10 @@ def test_a_wrong_export_is_refused_and_leaves_nothing(
     monkeypatch.setattr(export, "_graph", lambda *_: graph)
     with pytest.raises(ModelIntegrityError, match="differs from the network"):
         export.export_face(network, HEAT + 1, described("face"), tmp_path / "model.onnx")
+    other = copy.deepcopy(network)
+    other.label_temperature.fill_(LABEL_HEAT + 1)
+    with pytest.raises(ModelIntegrityError, match="differs from the network"):
+        export.export_face(other, HEAT, described("face"), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 

@@ -22,10 +22,13 @@ from emoscope.analyzer import Analyzer  # noqa: E402
 from emoscope.errors import DatasetError, ModelError  # noqa: E402
 from emoscope.labels import RAVDESS_LABELS, SHARED  # noqa: E402
 from emoscope.models.load import load  # noqa: E402
+from emoscope.models.metadata import ModelMetadata  # noqa: E402
+from emoscope.training.datasets.corpora import FaceCorpus  # noqa: E402
 from emoscope.training.evaluate import Evaluation  # noqa: E402
 from emoscope.training.predictions import Predictions  # noqa: E402
 from emoscope.training.recipe import Settings  # noqa: E402
 from emoscope.training.run import Plan, load_items, train  # noqa: E402
+from emoscope.training.splits import Fold  # noqa: E402
 
 Build = Callable[..., Path]
 QUICK = Settings(epochs=2, batch_size=8, accelerator="cpu", precision="32-true", threads=1)
@@ -237,6 +240,69 @@ def test_across_corpora(tmp_path: Path, ravdess: Path, make_wav: Build) -> None:
     assert result.main.metrics.n == 12
     assert result.corpus == "tess"
     assert {row["part"] for row in split_of(tmp_path / "run") if "tess" in row["name"]} == {"test"}
+
+
+def test_the_temperature_is_that_of_the_pictures_that_count(
+    tmp_path: Path,
+    make_fer: Build,
+    tiny_face_model: Build,
+    grey_of: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from emoscope.training import run as run_module
+    from emoscope.training.recipes.emoscope_face import EmoscopeFace
+
+    # People see a sad or a neutral face, agree on nothing, or see what is no answer here.
+    seen = []
+
+    class Trained:
+        def logits(self, items: FaceCorpus) -> NDArray[np.float64]:
+            seen.append(items)
+            grey = items.crops[:, 0, 0].astype(float)
+            return np.stack([0 * grey, 0 * grey, grey / 20], 1)  # happy, sad, neutral
+
+        def export(self, temperature: float, metadata: ModelMetadata, path: Path) -> float:
+            tiny_face_model(path, labels=metadata.labels.names)
+            return 0.0
+
+    class Recipe(EmoscopeFace):
+        def train(self, *_: object) -> Trained:  # type: ignore[override]
+            return Trained()
+
+    monkeypatch.setattr(run_module, "load_recipe", lambda name: Recipe())
+    labels = ("happy", "sad", "neutral")  # all that is learnt from, numbered 0, 1, 2
+    chosen = ({"sadness": 9}, {"neutral": 9}, {"neutral": 5, "happiness": 5}, {"fear": 9})
+    rows = [(label, 6 * i) for i, label in enumerate([*labels] * 12 + list(SHARED))]
+    votes = {row: chosen[row % 4] for row in range(len(rows))}
+    data = make_fer(tmp_path / "fer", {"train": rows}, votes=votes)
+
+    def folds(plan: Plan, recipe: Recipe, items: FaceCorpus) -> list[Fold]:
+        three = np.isin(items.labels, [SHARED.index(name) for name in labels])
+        part = np.arange(len(items)) % 5
+        learn, held, test = (np.flatnonzero(m) for m in (three & (part < 1), part > 2, part == 2))
+        return [Fold("", learn, held, test, "by hand")]
+
+    monkeypatch.setattr(run_module, "_folds", folds)
+    train(Plan("emoscope-face", {"fer2013": data}, settings=QUICK), tmp_path / "run")
+    metadata = load(tmp_path / "run", role="face").metadata
+    assert metadata.labels.names == labels
+    held = seen[0]
+    kind = np.array([int(name[-11:-4]) % 4 for name in held.names])
+    counted = kind < 2  # fear is no answer here
+    assert 0 < counted.sum() < len(kind)
+    logits = Trained().logits(held)[counted]
+    truth = 1 + kind[counted]  # sad, neutral
+
+    def cost(heat: float) -> float:
+        scaled = logits / heat
+        return float((np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(truth)), truth]).mean())
+
+    heats = np.geomspace(0.05, 20, 4000)
+    best = heats[int(np.argmin([cost(heat) for heat in heats]))]
+    assert 0.06 < best < 19
+    assert metadata.calibration["temperature"] == pytest.approx(best, rel=0.01)
+    assert metadata.calibration["n"] == counted.sum()
+    assert metadata.calibration["fitted_on"].startswith(f"{counted.sum()} of ")
 
 
 def test_a_trial_takes_a_few_of_each_label(fer: Path) -> None:

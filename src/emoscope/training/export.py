@@ -29,31 +29,41 @@ _WORTH_HALVING = 512  # values
 _Case = dict[str, NDArray[Any]]
 
 
-class _CalibratedFace(nn.Module):
-    """A face network's answer, its temperature built in."""
+class _Calibrated(nn.Module):
+    """A network's answer, its temperature built in.
+
+    Attributes:
+        outputs: names of what it gives, in order.
+    """
+
+    outputs: tuple[str, ...] = ("probs", "embedding")
 
     def __init__(self, network: nn.Module, temperature: float) -> None:
         super().__init__()
         self.network = network
         self.temperature = _positive(temperature)
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """``crops`` uint8 ``(n, size, size)`` to probabilities and embedding."""
+
+class _CalibratedFace(_Calibrated):
+    def __init__(self, network: nn.Module, temperature: float) -> None:
+        super().__init__(network, temperature)
+        if hasattr(network, "label_answer"):
+            self.outputs = (*self.outputs, "fer2013_probs")
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """``crops`` uint8 ``(n, size, size)`` to :attr:`outputs`."""
         embedding = self.network.embed(crops)  # type: ignore[operator]
         logits = self.network.answer(embedding)  # type: ignore[operator]
         # mini-XCEPTION answers from a map that stands behind its embedding.
         size = getattr(self.network, "embedding_size", embedding.shape[1])
-        return torch.softmax(logits / self.temperature, dim=1), embedding[:, :size]
+        found = torch.softmax(logits / self.temperature, dim=1), embedding[:, :size]
+        if "fer2013_probs" not in self.outputs:
+            return found
+        labels = self.network.label_answer(embedding)  # type: ignore[operator]
+        return *found, torch.softmax(labels, dim=1)
 
 
-class _CalibratedVoice(nn.Module):
-    """A voice network with its temperature built in."""
-
-    def __init__(self, network: nn.Module, temperature: float) -> None:
-        super().__init__()
-        self.network = network
-        self.temperature = _positive(temperature)
-
+class _CalibratedVoice(_Calibrated):
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``waveform`` ``(n, time)`` and ``lengths`` ``(n,)`` to probabilities and embedding."""
         front = self.network.front(waveform, lengths)  # type: ignore[operator]
@@ -68,8 +78,8 @@ def export_face(
     """Write a face network as ONNX; nothing is left at ``path`` unless all checks passed.
 
     Args:
-        network: has ``embed`` and ``answer`` (:mod:`emoscope.training.face_recipe`); in evaluation
-            mode.
+        network: has ``embed`` and ``answer``, perhaps ``label_answer``
+            (:mod:`emoscope.training.face_recipe`); in evaluation mode.
         temperature: its logits are divided by it.
         metadata: stored in the file.
         path: the ``.onnx`` file, replaced as a whole.
@@ -165,7 +175,7 @@ def _voice_case(*lengths: int) -> _Case:
 
 
 def _graph(
-    model: nn.Module, example: _Case, free: Mapping[str, Mapping[int, Any]]
+    model: _Calibrated, example: _Case, free: Mapping[str, Mapping[int, Any]]
 ) -> onnx.ModelProto:
     """Trace a module whose arguments are named as in ``example``."""
     with _quiet():
@@ -173,7 +183,7 @@ def _graph(
             model,
             tuple(torch.from_numpy(value) for value in example.values()),
             input_names=list(example),
-            output_names=["probs", "embedding"],
+            output_names=list(model.outputs),
             dynamic_shapes={name: dict(axes) for name, axes in free.items()},
             opset_version=OPSET,
             dynamo=True,
@@ -264,7 +274,7 @@ def _store_in_half(model: onnx.ModelProto) -> None:
 
 def _write(
     graph: onnx.ModelProto,
-    model: nn.Module,
+    model: _Calibrated,
     metadata: ModelMetadata,
     path: Path,
     cases: list[_Case],
@@ -286,14 +296,14 @@ def _write(
     return difference
 
 
-def parity(model: nn.Module, session: Session, cases: list[dict[str, NDArray[Any]]]) -> float:
+def parity(model: _Calibrated, session: Session, cases: list[dict[str, NDArray[Any]]]) -> float:
     """Largest absolute difference of any output over ``cases``; infinite if one is not finite."""
     worst = 0.0
     for case in cases:
         with torch.inference_mode():
             wanted = model(*(torch.from_numpy(value) for value in case.values()))
         got = session.run(case)
-        for name, tensor in zip(("probs", "embedding"), wanted, strict=True):
+        for name, tensor in zip(model.outputs, wanted, strict=True):
             away = np.abs(got[name] - tensor.numpy())
             if got[name].shape != tuple(tensor.shape) or not np.isfinite(away).all():
                 return float("inf")

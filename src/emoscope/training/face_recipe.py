@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,7 +31,8 @@ class FaceRecipe(Recipe[FaceCorpus]):
     The network is a module with ``embed(crops) -> (n, d)``, for crops ``(n, size, size)`` with
     grey values 0 to 255 of any dtype, and ``answer(embedding) -> logits (n, classes)``;
     preprocessing is part of it. Where it has an ``embedding_size``, that many first values of
-    ``embed`` are what the model file gives as the embedding.
+    ``embed`` are what the model file gives as the embedding; where it has a ``label_answer``, its
+    softmax is the file's ``fer2013_probs``.
 
     Attributes:
         size: side of the crops in pixels.
@@ -51,13 +52,22 @@ class FaceRecipe(Recipe[FaceCorpus]):
     def acquaint(self, network: nn.Module, crops: Tensor) -> None:
         """See some crops ``(n, size, size)`` before learning begins; here: nothing is done."""
 
-    def finish(self, network: nn.Module) -> None:
-        """Make a network that has learnt ready for use, before it is calibrated; here: nothing."""
+    def finish(self, network: nn.Module, held: FaceCorpus) -> None:
+        """Make a network that has learnt ready for use, before its answer is calibrated.
+
+        Args:
+            network: changed in place; here: nothing is done.
+            held: the part held back, for temperatures of the network's own.
+        """
 
     def augment(self, crops: Tensor, generator: torch.Generator) -> Tensor:
         """Random views of crops ``(n, size, size)`` uint8; here: half of them mirrored."""
         mirrored = torch.rand(len(crops), generator=generator) < 0.5
         return torch.where(mirrored[:, None, None], crops.flip(2), crops)
+
+    def votes(self, learn: FaceCorpus) -> Tensor:
+        """What people saw in each item to learn from; here: FER+'s votes ``(n, 8)``."""
+        return torch.from_numpy(learn.votes)
 
     def targets(self, learn: FaceCorpus) -> Tensor:
         """What to answer for each item to learn from, ``(n, classes)``; here: its label."""
@@ -69,7 +79,7 @@ class FaceRecipe(Recipe[FaceCorpus]):
         return batch
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Cross-entropy; a batch has ``crops``, ``label``, its ``target`` and FER+'s ``votes``."""
+        """Cross-entropy; a batch has ``crops``, ``label``, its ``target`` and its ``votes``."""
         return F.cross_entropy(network.answer(network.embed(batch["crops"])), batch["label"])  # type: ignore[operator]
 
     def begin_epoch(self, network: nn.Module, epoch: int, epochs: int) -> None:
@@ -95,7 +105,7 @@ class FaceRecipe(Recipe[FaceCorpus]):
         schedule = self.schedule.with_settings(settings)
         teaching = _FaceTeaching(self, learn, held)
         network = fit(network, teaching, schedule, run_dir, settings)
-        self.finish(network)
+        self.finish(network, held)
         return TrainedFace(network, self.size)
 
 
@@ -106,13 +116,7 @@ class TrainedFace:
         self.network, self.size = network, size
 
     def logits(self, items: FaceCorpus) -> NDArray[np.float64]:
-        rows = []
-        with torch.inference_mode():
-            for start in range(0, len(items), _AT_ONCE):
-                crops = scaled(items.crops[start : start + _AT_ONCE], self.size)
-                rows.append(_answer(self.network, torch.from_numpy(crops)))
-        found: NDArray[np.float64] = torch.cat(rows).double().numpy()
-        return found
+        return logits_of(self.network, self.network.answer, items, self.size)  # type: ignore[arg-type]
 
     def export(self, temperature: float, metadata: ModelMetadata, path: Path) -> float:
         return export_face(self.network, temperature, metadata, path, size=self.size)
@@ -126,9 +130,10 @@ class _FaceTeaching:
         self._crops = torch.from_numpy(scaled(learn.crops, recipe.size))
         self._labels = torch.from_numpy(learn.labels)
         self._targets = recipe.targets(learn)
-        self._votes = torch.from_numpy(learn.votes)
-        self._held_crops = torch.from_numpy(scaled(held.crops, recipe.size))
-        self._held_labels = torch.from_numpy(held.labels)
+        self._votes = recipe.votes(learn)
+        truth = recipe.truth(held)
+        self._held_crops = torch.from_numpy(scaled(held.crops[truth >= 0], recipe.size))
+        self._held_truth = torch.from_numpy(truth[truth >= 0])
         self.loss = recipe.loss
         self.begin_epoch = recipe.begin_epoch
 
@@ -148,14 +153,23 @@ class _FaceTeaching:
             yield self._recipe.mixed(batch, generator)
 
     def held_batches(self) -> Iterator[Batch]:
-        for start in range(0, len(self._held_labels), _AT_ONCE):
+        for start in range(0, len(self._held_truth), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            yield {"crops": self._held_crops[part], "label": self._held_labels[part]}
+            yield {"crops": self._held_crops[part], "label": self._held_truth[part]}
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
-        return _answer(network, batch["crops"])
+        logits: Tensor = network.answer(network.embed(batch["crops"]))  # type: ignore[operator]
+        return logits
 
 
-def _answer(network: nn.Module, crops: Tensor) -> Tensor:
-    logits: Tensor = network.answer(network.embed(crops))  # type: ignore[operator]
-    return logits
+def logits_of(
+    network: nn.Module, answer: Callable[[Tensor], Tensor], items: FaceCorpus, size: int
+) -> NDArray[np.float64]:
+    """What an answer of a network, ``embedding -> logits``, says of pictures: ``(n, classes)``."""
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(items), _AT_ONCE):
+            crops = scaled(items.crops[start : start + _AT_ONCE], size)
+            rows.append(answer(network.embed(torch.from_numpy(crops))))  # type: ignore[operator]
+    found: NDArray[np.float64] = torch.cat(rows).double().numpy()
+    return found

@@ -108,6 +108,10 @@ class Recipe(ABC, Generic[T]):
         del items
         return None
 
+    def truth(self, items: T) -> NDArray[np.int64]:
+        """``(n,)`` what the default answer is calibrated by; -1: not counted. Here: the label."""
+        return items.labels
+
     @property
     @abstractmethod
     def input(self) -> dict[str, Any]:

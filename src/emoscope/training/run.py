@@ -221,9 +221,11 @@ def _one(
         _as(learn, labels), _as(held, labels), labels, folder.path, plan.settings
     )
     say(f"trained in {time.perf_counter() - started:.0f} s")
-    logits = trained.logits(_as(held, labels))
-    heat = temperature(logits, _as(held, labels).labels)
-    after = measure(softmax(logits / heat), _as(held, labels).labels, labels.names)
+    told = _as(held, labels)
+    logits, truth = trained.logits(told), recipe.truth(told)
+    logits, truth = logits[truth >= 0], truth[truth >= 0]
+    heat = temperature(logits, truth)
+    after = measure(softmax(logits / heat), truth, labels.names)
     model = folder.path / "model.onnx"
     metadata = ModelMetadata(
         name=recipe.name,
@@ -236,7 +238,7 @@ def _one(
             "temperature": heat,
             "n": after.n,
             "ece": after.ece,
-            "fitted_on": f"{len(held)} items held back",
+            "fitted_on": f"{after.n} of {len(held)} items held back",
         },
         corpus=learn.corpus,
         split=f"{plan.protocol}: {fold.text}",

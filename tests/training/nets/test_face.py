@@ -102,3 +102,22 @@ def test_what_knows_much_learns_slowly() -> None:
     rates += [net.rate_of(name) for name in ("blocks.3.pointwise.weight", "vote_head.bias")]
     assert rates == sorted(rates)
     assert len(set(rates)) == 4
+
+
+def test_people_are_answered_and_the_label_is_beside_it() -> None:
+    net = network().eval()
+    net.label_temperature.fill_(0.5)
+    labels, votes, embedding = net(crops())
+    assert votes.shape == (5, 8)
+    torch.testing.assert_close(net.answer(embedding), votes[:, :7])  # without contempt
+    torch.testing.assert_close(net.label_answer(embedding), 2 * labels)
+
+
+def test_the_labels_temperature_is_no_part_of_a_checkpoint() -> None:
+    net = network()
+    net.label_temperature.fill_(3.0)
+    state = net.state_dict()
+    assert "label_temperature" not in state
+    fresh = FaceNet(widths=NARROW)
+    fresh.load_state_dict(state)  # strict: as checkpoints of before have it
+    assert fresh.label_temperature == 1.0

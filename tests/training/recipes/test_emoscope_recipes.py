@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from emoscope.labels import EMODB_LABELS, RAVDESS_LABELS, SHARED, VOICE_LABELS  # noqa: E402
+from emoscope.labels import (  # noqa: E402
+    EMODB_LABELS,
+    FERPLUS_LABELS,
+    RAVDESS_LABELS,
+    SHARED,
+    VOICE_LABELS,
+    LabelSet,
+)
 from emoscope.training.datasets.corpora import (  # noqa: E402
     Clip,
+    FaceCorpus,
     SpeechCorpus,
     label_set_of,
 )
@@ -128,8 +137,8 @@ def test_the_face_network_goes_on_from_its_base(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(faceres, "load", load)
 
     class Narrow(FaceNet):
-        def __init__(self, labels: int) -> None:
-            super().__init__(labels, widths=(4, 6, 8))
+        def __init__(self, labels: int, votes: int) -> None:
+            super().__init__(labels, votes, widths=(4, 6, 8))
 
     monkeypatch.setattr(emoscope_face, "FaceNet", Narrow)
     recipe = emoscope_face.EmoscopeFace()
@@ -155,17 +164,77 @@ def test_the_face_network_goes_on_from_its_base(monkeypatch: pytest.MonkeyPatch)
 def test_the_face_loss_counts_votes_where_there_are_some() -> None:
     torch.manual_seed(0)
     network = FaceNet(widths=(4, 6, 8)).eval()
-    crops, label = torch.rand(3, 48, 48) * 255, torch.tensor([0, 3, 6])
-    votes = torch.zeros(3, 8)
-    alone = emoscope_face.EmoscopeFace().loss(
-        network, {"crops": crops, "label": label, "votes": votes}
+    target = torch.eye(7)[torch.tensor([0, 3, 6])]
+    batch = {"crops": torch.rand(3, 48, 48) * 255, "target": target, "votes": torch.zeros(3, 8)}
+    alone = emoscope_face.EmoscopeFace().loss(network, batch)
+    batch["votes"][1, 3] = 1.0
+    both = emoscope_face.EmoscopeFace().loss(network, batch)
+    said = network(batch["crops"])[1][1].log_softmax(0)[3]
+    torch.testing.assert_close(both - alone, -said)
+
+
+def pictures(votes: list[dict[str, int]], *labels: str, names: tuple[str, ...]) -> FaceCorpus:
+    """Pictures with FER+'s votes, labelled by ``names`` alone."""
+    counts = np.zeros((len(votes), len(FERPLUS_LABELS)), np.float32)
+    for row, given in enumerate(votes):
+        for name, count in given.items():
+            counts[row, FERPLUS_LABELS.index(name)] = count
+    return FaceCorpus.of(
+        np.random.default_rng(0).integers(0, 256, (len(votes), 48, 48), dtype=np.uint8),
+        np.array([names.index(label) for label in labels], np.int64),
+        tuple(map(str, range(len(votes)))),
+        label_set=LabelSet(names),
+        votes=counts,
+        tagged=counts.sum(1),
     )
-    votes[1, 3] = 9.0
-    both = emoscope_face.EmoscopeFace().loss(
-        network, {"crops": crops, "label": label, "votes": votes}
-    )
-    said = network(crops)[1][1].log_softmax(0)[3]
-    torch.testing.assert_close(both - alone, -emoscope_face.VOTE_WEIGHT * said)
+
+
+def test_faces_are_answered_as_most_people_voted() -> None:
+    votes = [{"sad": 6, "fear": 4}, {"angry": 10}, {"sad": 5, "fear": 5}, {}, {"contempt": 9}]
+    labels = ("fear", "sad", "fear", "sad", "angry")
+    recipe = emoscope_face.EmoscopeFace()
+    some = pictures(votes, *labels, names=("sad", "fear", "angry"))
+    assert recipe.truth(some).tolist() == [0, 2, -1, -1, -1]
+    fewer = pictures(votes[:4], *labels[:4], names=("sad", "fear"))
+    assert recipe.truth(fewer).tolist() == [0, -1, -1, -1], "angry is no answer there"
+    none = pictures([{}] * 5, *labels, names=("sad", "fear", "angry"))
+    assert recipe.truth(none).tolist() == [1, 0, 1, 0, 2]
+
+
+def test_votes_are_learnt_in_the_order_of_the_labels() -> None:
+    votes = [{"sad": 6, "fear": 4}, {"angry": 7, "contempt": 2}, {}]
+    recipe = emoscope_face.EmoscopeFace()
+    some = pictures(votes, "fear", "sad", "sad", names=("sad", "fear"))
+    assert recipe.votes(some).tolist() == [[6, 4, 0], [0, 0, 9], [0, 0, 0]]
+    network = recipe.network(2, Settings(from_scratch=True))
+    assert network.vote_head.out_features == 3
+    whole = pictures(votes, "fear", "sad", "sad", names=SHARED)
+    assert recipe.votes(whole).tolist() == whole.votes.tolist()
+    none = pictures([{}] * 3, "fear", "sad", "sad", names=("sad", "fear"))
+    assert recipe.votes(none).tolist() == [[0, 1, 0], [1, 0, 0], [1, 0, 0]], "the label's one vote"
+
+
+def test_the_labels_temperature_is_fitted_on_the_pictures_held_back() -> None:
+    torch.manual_seed(0)
+    network = FaceNet(labels=3, votes=4, widths=(4, 6, 8))
+    held = pictures([{"sad": 9}] * 40, *["sad"] * 40, names=("sad", "fear", "angry"))
+    network.settle_norms(torch.from_numpy(held.crops))
+    torch.nn.init.normal_(network.label_head.weight, std=3.0)
+    with torch.inference_mode():
+        sure = network(torch.from_numpy(held.crops))[0].argmax(1).numpy()
+    # Every third of its answers is wrong.
+    held = replace(held, labels=np.where(np.arange(40) % 3 == 0, (sure + 1) % 3, sure))
+    emoscope_face.EmoscopeFace().finish(network, held)
+    with torch.inference_mode():
+        logits = network.label_head(network.embed(torch.from_numpy(held.crops))).double()
+    truth = torch.from_numpy(held.labels)
+    heats = np.geomspace(0.05, 20, 4000)
+    costs = [float(torch.nn.functional.cross_entropy(logits / heat, truth)) for heat in heats]
+    best = heats[int(np.argmin(costs))]
+    assert 0.06 < best < 19
+    assert abs(best - 1) > 0.1
+    assert float(network.label_temperature) == pytest.approx(best, rel=0.01)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
 
 
 @pytest.mark.parametrize("view", [48, 96])

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import DatasetError
-from emoscope.labels import FERPLUS_LABELS
+from emoscope.labels import FERPLUS_LABELS, SHARED
+from emoscope.training.datasets.corpora import FaceCorpus
 
 TABLE = "fer2013new.csv"
 LABELS = "label.csv"
@@ -60,6 +61,21 @@ class Votes:
 
 
 NO_VOTES = Votes(np.zeros(len(FERPLUS_LABELS), np.float32), 0.0)
+
+
+def vote_winner(corpus: FaceCorpus) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Winning emotion of FER+'s votes and its number of votes.
+
+    Returns:
+        ``(n,)`` class of the shared seven, -1 where none of them has more votes than each other
+        emotion, than contempt, and than *unknown* and *no face* together; and ``(n,)`` its votes.
+    """
+    best = corpus.votes.argmax(1)
+    most = corpus.votes.max(1)
+    alone = (corpus.votes == most[:, None]).sum(1) == 1
+    elsewhere = corpus.tagged - corpus.votes.sum(1)
+    won = alone & (most > elsewhere) & (best < len(SHARED)) & (most > 0)
+    return np.where(won, best, -1), most
 
 
 def read_table(path: Path) -> list[tuple[str, Votes]]:

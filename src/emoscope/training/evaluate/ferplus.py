@@ -7,23 +7,9 @@ from numpy.typing import NDArray
 
 from emoscope.labels import SHARED
 from emoscope.training.datasets.corpora import FaceCorpus
+from emoscope.training.datasets.ferplus import vote_winner
 from emoscope.training.evaluate.figures import Figure
 from emoscope.training.metrics import measure
-
-
-def vote_winner(corpus: FaceCorpus) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Winning emotion of FER+'s votes and its number of votes.
-
-    Returns:
-        ``(n,)`` class of the shared seven, -1 where none of them has more votes than each other
-        emotion, than contempt, and than *unknown* and *no face* together; and ``(n,)`` its votes.
-    """
-    best = corpus.votes.argmax(1)
-    most = corpus.votes.max(1)
-    alone = (corpus.votes == most[:, None]).sum(1) == 1
-    elsewhere = corpus.tagged - corpus.votes.sum(1)
-    won = alone & (most > elsewhere) & (best < len(SHARED)) & (most > 0)
-    return np.where(won, best, -1), most
 
 
 def ferplus_figures(corpus: FaceCorpus, shared: NDArray[np.float64]) -> tuple[Figure, ...]:

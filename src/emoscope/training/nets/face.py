@@ -1,8 +1,9 @@
 """The network of ``emoscope-face``: MobileNet, begun from a network that tells people apart.
 
 Separable convolutions after Howard et al. (2017). Two heads share the trunk: FER2013's own label,
-and the distribution of FER+'s ten votes (Barsoum et al., 2016). The model answers with both: one
-label a picture is noisy, and what several people saw corrects it.
+and the distribution of FER+'s ten votes (Barsoum et al., 2016). The model answers with the votes:
+what ten people see in a picture is a better teacher than one label that may be wrong. What the
+label would be is an answer of its own, for comparison on FER2013.
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ CONTRAST = 60.0  # grey levels: about the deviation of the photographs that the 
 FROZEN = 2  # blocks that stay as the base has them: edges and spots
 LAYER_DECAY = 0.92  # of the learning rate, from each block to the one below it
 HEAD_RATE = 4.0  # of the heads, which know nothing yet, in shares of the trunk's
-# The largest share of the vote head, in tenths, that costs held-back pictures at most half a point
-# by FER2013's labels against the best share; docs/experiments.md has the figures.
-VOTE_SHARE = 0.1
 
 
 class SameConv(nn.Conv2d):
@@ -71,13 +69,18 @@ class FaceNet(nn.Module):
 
     Attributes:
         pretrained: whether the trunk knows anything yet.
+        label_temperature: what the label head's logits are divided by; 1 until it is fitted. No
+            part of checkpoints: it belongs to a network that has finished learning.
 
     Args:
         labels: how many classes the label head has.
-        votes: how many classes the vote head has.
+        votes: how many classes the vote head has: the labels, in their order, and what else people
+            saw.
         widths: channels behind the first convolution and behind each of the 13 blocks.
         dropout: share of the embedding left out while learning.
     """
+
+    label_temperature: Tensor
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class FaceNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.label_head = nn.Linear(widths[-1], labels)
         self.vote_head = nn.Linear(widths[-1], votes)
+        self.register_buffer("label_temperature", torch.ones(()), persistent=False)
 
     @staticmethod
     def prepare(crops: Tensor) -> Tensor:
@@ -121,13 +125,20 @@ class FaceNet(nn.Module):
         return y
 
     def answer(self, embedding: Tensor) -> Tensor:
-        """Logits ``(n, labels)`` that the model answers with, a weighted mean of both heads'.
+        """Logits ``(n, labels)`` that the model answers with: what people see in the picture.
 
         The vote head's classes beyond the labels (contempt) are set aside.
         """
-        labels: Tensor = self.label_head(embedding)
         votes: Tensor = self.vote_head(embedding)
-        return (1 - VOTE_SHARE) * labels + VOTE_SHARE * votes[:, : labels.shape[1]]
+        return votes[:, : self.label_head.out_features]
+
+    def label_answer(self, embedding: Tensor) -> Tensor:
+        """Logits ``(n, labels)`` of FER2013's own label, calibrated.
+
+        They say which label the benchmark would give, its habits included; for comparison on it.
+        """
+        labels: Tensor = self.label_head(embedding)
+        return labels / self.label_temperature
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Label logits ``(n, labels)``, vote logits ``(n, votes)``, embedding."""

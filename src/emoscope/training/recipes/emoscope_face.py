@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emoscope.labels import FERPLUS_LABELS, SHARED
 from emoscope.training.datasets.corpora import FaceCorpus
+from emoscope.training.datasets.ferplus import vote_winner
 from emoscope.training.export import round_to_half
-from emoscope.training.face_recipe import FaceRecipe
+from emoscope.training.face_recipe import FaceRecipe, logits_of
 from emoscope.training.loop import Batch, Schedule
+from emoscope.training.metrics import temperature
 from emoscope.training.nets import faceres
 from emoscope.training.nets.face import CROP_SIZE, SIDE, FaceNet
 from emoscope.training.recipe import Settings
@@ -27,7 +31,8 @@ class EmoscopeFace(FaceRecipe):
 
     The trunk knows people apart before it begins (HSE-FaceRes, trained on VGGFace2). Two heads
     learn FER2013's label (Goodfellow et al., 2013) and the distribution of FER+'s votes (Barsoum
-    et al., 2016); the answer is a weighted mean of both.
+    et al., 2016). The answer is that of the votes, which tell more of a picture than one label; the
+    label's is an output of its own.
     """
 
     name = "emoscope-face"
@@ -47,7 +52,7 @@ class EmoscopeFace(FaceRecipe):
     )
 
     def network(self, classes: int, settings: Settings) -> nn.Module:
-        network = FaceNet(labels=classes)
+        network = FaceNet(labels=classes, votes=classes + 1)
         if not settings.from_scratch:
             faceres.load(network, settings.checkpoint)
         return network
@@ -62,10 +67,34 @@ class EmoscopeFace(FaceRecipe):
         if network.pretrained:
             network.freeze_bottom()
 
-    def finish(self, network: nn.Module) -> None:
+    def finish(self, network: nn.Module, held: FaceCorpus) -> None:
         assert isinstance(network, FaceNet)
         network.fold_norms()
         round_to_half(network)
+        logits = logits_of(network, network.label_head, held, self.size)
+        network.label_temperature.fill_(temperature(logits, held.labels))
+
+    def truth(self, items: FaceCorpus) -> NDArray[np.int64]:
+        """The emotion with most of FER+'s votes; the label where no picture has one."""
+        winner, _ = vote_winner(items)
+        if (winner < 0).all():
+            return items.labels
+        names = items.label_set.names
+        places = [names.index(name) if name in names else -1 for name in SHARED]
+        return np.array([*places, -1], np.int64)[winner]  # the last for who has no winner
+
+    def votes(self, learn: FaceCorpus) -> Tensor:
+        """FER+'s votes ``(n, classes + 1)`` for the labels, and for any other emotion.
+
+        Where nobody voted at all, the label is the one vote: the answer must learn something.
+        """
+        if not learn.votes.any():
+            return F.pad(super().targets(learn), (0, 1))
+        columns = np.zeros((len(FERPLUS_LABELS), len(learn.label_set) + 1), np.float32)
+        names = learn.label_set.names
+        for row, name in enumerate(FERPLUS_LABELS.names):
+            columns[row, names.index(name) if name in names else -1] = 1
+        return torch.from_numpy(learn.votes @ columns)
 
     def augment(self, crops: Tensor, generator: torch.Generator) -> Tensor:
         return augment(crops, SIDE, generator)

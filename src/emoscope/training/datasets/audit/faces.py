@@ -19,7 +19,7 @@ from emoscope.training.datasets.audit.counts import (
 from emoscope.training.datasets.audit.result import Agreement, Audit, Finding, Repeats
 from emoscope.training.datasets.corpora import FaceCorpus
 from emoscope.training.datasets.duplicates import groups_of, near_pairs, same_bytes
-from emoscope.training.evaluate.ferplus import vote_winner
+from emoscope.training.datasets.ferplus import vote_winner
 from emoscope.training.evaluate.figures import Progress
 
 
