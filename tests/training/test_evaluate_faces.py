@@ -12,8 +12,8 @@ from emoscope.errors import DatasetError
 from emoscope.labels import SHARED
 from emoscope.training.datasets import fer2013, ferplus
 from emoscope.training.datasets.corpora import FaceCorpus
+from emoscope.training.datasets.ferplus import vote_winner
 from emoscope.training.evaluate import Evaluation, Figure, evaluate_face
-from emoscope.training.evaluate.ferplus import vote_winner
 
 Build = Callable[..., Path]
 
@@ -108,6 +108,32 @@ def test_votes_choose_pictures_and_labels(
     plurality = figure(result, "ferplus_plurality").metrics
     assert (majority.n, majority.accuracy) == (2, 0.5)
     assert (plurality.n, plurality.accuracy) == (3, 2 / 3)
+
+
+def test_each_figure_goes_by_the_output_that_is_meant_for_it(
+    tmp_path: Path, make_fer: Build, tiny_face_model: Build, grey_of: Callable[[str], int]
+) -> None:
+    # The default answer is that of the taggers; the other output knows the label, which is happy.
+    happy, sad = SHARED.index("happy"), SHARED.index("sad")
+    columns = [{happy: sad, sad: happy}.get(index, index) for index in range(len(SHARED))]
+    data = make_fer(
+        tmp_path / "fer",
+        {"train": [("fear", 10)], "validation": [("happy", grey_of("sad"))] * 3},
+        votes={1: {"sadness": 10}, 2: {"sadness": 10}, 3: {"happiness": 10}},
+    )
+    model = tiny_face_model(tmp_path / "m.onnx", fer2013=columns)
+    result = evaluate_face(model, data, "validation", report=tmp_path / "report")
+    assert result.main.metrics.accuracy == 1.0
+    assert result.main.protocol.endswith(", by the model's output for FER2013's labels")
+    assert [figure.name for figure in result.further] == [
+        *("deduplicated", "default_answer", "ferplus_majority", "ferplus_plurality")
+    ]
+    assert figure(result, "deduplicated").metrics.accuracy == 1.0
+    assert figure(result, "default_answer").metrics.accuracy == 0.0
+    assert figure(result, "ferplus_majority").metrics.accuracy == 2 / 3
+    assert figure(result, "ferplus_plurality").metrics.accuracy == 2 / 3
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert "| Default answer | 3 | 0.0%" in report
 
 
 def test_progress_reaches_the_end_in_steps(

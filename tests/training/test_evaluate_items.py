@@ -1,16 +1,65 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emoscope.labels import SHARED
-from emoscope.training.datasets.corpora import Clip, SpeechCorpus, label_set_of
+from emoscope.labels import FERPLUS_LABELS, SHARED, SHARED_LABELS, LabelSet
+from emoscope.training.datasets.corpora import Clip, FaceCorpus, SpeechCorpus, label_set_of
 from emoscope.training.evaluate import items as items_module
-from emoscope.training.evaluate.items import evaluation_of
+from emoscope.training.evaluate.items import evaluation_of, predict
 from emoscope.training.predictions import Predictions
+
+MIRRORED = tuple(range(6, -1, -1))  # columns of a tiny model's output for FER2013's labels
+
+
+def greys(corpus: str, label_set: LabelSet) -> FaceCorpus:
+    """One picture of each label of the shared seven, as the tiny model reads it by default."""
+    crops = [np.full((48, 48), round(255 * (i + 0.5) / 7), np.uint8) for i in range(7)]
+    labels = np.array([label_set.index(name) for name in SHARED], np.int64)
+    return FaceCorpus.of(np.stack(crops), labels, SHARED, label_set=label_set, corpus=corpus)
+
+
+def test_fer2013_is_answered_by_the_output_for_it(
+    tmp_path: Path, tiny_face_model: Callable[..., Path]
+) -> None:
+    items = greys("fer2013", SHARED_LABELS)
+    found = predict(tiny_face_model(tmp_path / "m.onnx", fer2013=MIRRORED), items)
+    assert found.probs.argmax(1).tolist() == list(MIRRORED)
+    assert found.default is not None
+    assert found.default.argmax(1).tolist() == list(range(7))
+    result = evaluation_of("m@1", items, found, protocol="all", part="x")
+    assert result.main.protocol == "all, by the model's output for FER2013's labels"
+    assert result.main.metrics.accuracy == pytest.approx(1 / 7)
+    (further,) = result.further
+    assert (further.name, further.metrics.accuracy) == ("default_answer", 1.0)
+    assert "FER2013's labels by the default answer" in further.protocol
+
+
+@pytest.mark.parametrize(
+    ("corpus", "label_set", "fer2013"),
+    [
+        ("fer2013", SHARED_LABELS, None),
+        ("folder", SHARED_LABELS, MIRRORED),
+        ("ferplus", FERPLUS_LABELS, MIRRORED),
+    ],
+)
+def test_anything_else_gets_the_default_answer(
+    tmp_path: Path,
+    tiny_face_model: Callable[..., Path],
+    corpus: str,
+    label_set: LabelSet,
+    fer2013: tuple[int, ...] | None,
+) -> None:
+    items = greys(corpus, label_set)
+    found = predict(tiny_face_model(tmp_path / "m.onnx", fer2013=fer2013), items)
+    assert found.default is None
+    assert found.probs.argmax(1).tolist() == list(range(7))
+    result = evaluation_of("m@1", items, found, protocol="all", part="x")
+    assert (result.main.protocol, result.further) == ("all", ())
 
 
 def spoken(labels: list[str], seconds: list[float]) -> tuple[SpeechCorpus, Predictions]:

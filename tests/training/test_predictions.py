@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from emoscope.errors import DatasetError
 from emoscope.training.predictions import Predictions
 
 
-def some(n: int = 4, *, start: int = 0, seconds: bool = True) -> Predictions:
+def some(n: int = 4, *, start: int = 0, seconds: bool = True, default: bool = False) -> Predictions:
     return Predictions(
         names=tuple(f"corpus/é {row}.wav" for row in range(start, start + n)),
         truth=np.arange(n) % 2,
@@ -21,6 +22,7 @@ def some(n: int = 4, *, start: int = 0, seconds: bool = True) -> Predictions:
         labels=("YAF/happy", "sad"),
         speakers=("", "01") * (n // 2),
         seconds=np.linspace(0.5, 2, n) if seconds else None,
+        default=np.tile([0.5, 0.5], (n, 1)) + start / 100 if default else None,
     )
 
 
@@ -52,6 +54,26 @@ def test_folds_are_joined_in_order() -> None:
     assert both.seconds is not None
     assert both.seconds[4:].tolist() == [0.5, 2.0]
     assert Predictions.join([some(), some(seconds=False)]).seconds is None
+
+
+def test_default_answers_are_kept_and_joined(tmp_path: Path) -> None:
+    both = Predictions.join([some(4, default=True), some(2, start=4, default=True)])
+    assert both.default is not None
+    assert both.default[:, 0].tolist() == [0.5] * 4 + [0.54] * 2
+    both.save(tmp_path / "p.npz")
+    again = Predictions.load(tmp_path / "p.npz")
+    assert np.array_equal(again.default, both.default)
+    assert same(again, both)
+    assert Predictions.join([some(default=True), some()]).default is None
+    some().save(tmp_path / "p.npz")  # as files of before have it
+    with np.load(tmp_path / "p.npz") as file:
+        assert "default" not in file.files
+    assert Predictions.load(tmp_path / "p.npz").default is None
+
+
+def test_default_answers_must_fit() -> None:
+    with pytest.raises(ValueError, match="need shapes"):
+        replace(some(), default=np.ones((4, 3)))
 
 
 def test_folds_of_other_labels_are_not_joined() -> None:

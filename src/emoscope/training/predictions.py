@@ -31,6 +31,8 @@ class Predictions:
         labels: of the ``k`` answers.
         speakers: who each item shows or who speaks, ``""`` where that is not known.
         seconds: ``(n,)`` float64, how long the speech is; None for pictures.
+        default: ``(n, k)`` float64, what people are shown, where ``probs`` come from an output that
+            the model keeps for these labels; None: they are the same.
 
     Raises:
         ValueError: shapes that do not fit, or a truth that is none of the labels.
@@ -42,6 +44,7 @@ class Predictions:
     labels: tuple[str, ...]
     speakers: tuple[str, ...]
     seconds: NDArray[np.float64] | None = None
+    default: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.names), len(self.labels)
@@ -49,6 +52,8 @@ class Predictions:
         wanted: list[tuple[int, ...]] = [(n,), (n, k), (n,)]
         if self.seconds is not None:
             shapes, wanted = [*shapes, self.seconds.shape], [*wanted, (n,)]
+        if self.default is not None:
+            shapes, wanted = [*shapes, self.default.shape], [*wanted, (n, k)]
         if shapes != wanted:
             raise ValueError(f"{n} names and {k} labels need shapes {wanted}, got {shapes}")
         if n and (self.truth.min() < 0 or self.truth.max() >= k):
@@ -72,6 +77,7 @@ class Predictions:
                     f"{', '.join(labels)}, and {', '.join(part.labels)}"
                 )
         timed = [part.seconds for part in parts if part.seconds is not None]
+        default = [part.default for part in parts if part.default is not None]
         return cls(
             names=tuple(name for part in parts for name in part.names),
             truth=np.concatenate([part.truth for part in parts]),
@@ -79,6 +85,7 @@ class Predictions:
             labels=labels,
             speakers=tuple(speaker for part in parts for speaker in part.speakers),
             seconds=np.concatenate(timed) if len(timed) == len(parts) else None,
+            default=np.concatenate(default) if len(default) == len(parts) else None,
         )
 
     def save(self, path: Path) -> None:
@@ -96,6 +103,8 @@ class Predictions:
         }
         if self.seconds is not None:
             arrays["seconds"] = self.seconds.astype(np.float64)
+        if self.default is not None:
+            arrays["default"] = self.default.astype(np.float64)
         with atomic_path(path) as part, part.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -115,6 +124,7 @@ class Predictions:
                     labels=_strings(file["labels"]),
                     speakers=_strings(file["speakers"]),
                     seconds=_numbers(file["seconds"], "f") if "seconds" in file.files else None,
+                    default=_numbers(file["default"], "f") if "default" in file.files else None,
                 )
         except FileNotFoundError as error:
             raise DatasetError(f"{path}: no such file; a finished run holds one") from error

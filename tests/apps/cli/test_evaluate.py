@@ -55,6 +55,17 @@ def test_face_in_words(tmp_path: Path, fer: Path, tiny_face_model: Build) -> Non
     assert done.stderr == ""
 
 
+def test_the_default_answer_stands_beside_the_output_for_the_benchmark(
+    tmp_path: Path, fer: Path, tiny_face_model: Build
+) -> None:
+    model = tiny_face_model(tmp_path / "m.onnx", fer2013=[0] * 7)  # any label is as likely
+    done = CliRunner().invoke(app, ["face", "--data", str(fer), "--model", str(model)])
+    assert done.exit_code == 0, done.output
+    rows = {line.strip()[:14]: line for line in done.stdout.splitlines()}
+    assert "100.0%" in rows["default answer"]
+    assert "by the model's output for FER2013's labels" in " ".join(done.stdout.split())
+
+
 def test_face_as_json(tmp_path: Path, fer: Path, tiny_face_model: Build) -> None:
     model = tiny_face_model(tmp_path / "m.onnx")
     done = CliRunner().invoke(app, ["face", "--data", str(fer), "--model", str(model), "--json"])

@@ -12,7 +12,7 @@ from emoscope.training.datasets import fer2013
 from emoscope.training.datasets.corpora import FaceCorpus
 from emoscope.training.datasets.tree import SPLITS
 from emoscope.training.evaluate.figures import Evaluation, Figure, Progress
-from emoscope.training.evaluate.items import evaluation_of, read_faces
+from emoscope.training.evaluate.items import evaluation_of, face_answers
 from emoscope.training.metrics import measure
 from emoscope.training.predictions import Predictions
 from emoscope.training.report import write_report
@@ -47,8 +47,16 @@ def evaluate_face(
     corpus = fer2013.load(data_dir, split, both[0])
     if corpus.label_set != SHARED_LABELS:
         raise DatasetError(f"{data_dir}: has FER+'s labels only; give a folder with FER2013's own")
-    shared = recogniser.labels.to_shared(read_faces(recogniser, corpus.crops, both[1]))
-    found = Predictions(corpus.names, corpus.labels, shared, SHARED, corpus.speakers)
+    native, default = face_answers(recogniser, corpus, both[1])
+    to_shared = recogniser.labels.to_shared
+    found = Predictions(
+        corpus.names,
+        corpus.labels,
+        to_shared(native),
+        SHARED,
+        corpus.speakers,
+        default=None if default is None else to_shared(default),
+    )
     result = evaluation_of(
         recogniser.name,
         corpus,

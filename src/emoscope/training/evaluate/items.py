@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emoscope.errors import DatasetError
 from emoscope.face.recognise import FaceRecogniser
-from emoscope.labels import SHARED, TO_SHARED, LabelSet, plain_label
+from emoscope.labels import SHARED, SHARED_LABELS, TO_SHARED, LabelSet, plain_label
 from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets.corpora import FaceCorpus, Items, SpeechCorpus
 from emoscope.training.datasets.pictures import scaled
@@ -45,9 +45,10 @@ def predict(model: str | Path, items: Items, progress: Progress | None = None) -
     if not kept.any():
         raise DatasetError("none of these items has a label that the model can answer")
     items = items.take(kept)
+    seconds = default = None
     if isinstance(items, FaceCorpus):
         assert isinstance(recogniser, FaceRecogniser)
-        native, seconds = read_faces(recogniser, items.crops, progress), None
+        native, default = face_answers(recogniser, items, progress)
     else:
         assert isinstance(recogniser, VoiceRecogniser)
         native, seconds = read_voices(recogniser, items, progress)
@@ -59,20 +60,44 @@ def predict(model: str | Path, items: Items, progress: Progress | None = None) -
         labels=task.names,
         speakers=items.speakers,
         seconds=seconds,
+        default=None if default is None else task.answer(default),
     )
+
+
+def face_answers(
+    recogniser: FaceRecogniser, items: FaceCorpus, progress: Progress | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """A model's answers to pictures, by the output that is meant for the corpus' labels.
+
+    Returns:
+        ``(n, labels)``; and the default answers ``(n, labels)`` where those are others: on FER2013
+        with its own labels, by models that have an output for them.
+    """
+    default, fer2013 = read_faces(recogniser, items.crops, progress)
+    if fer2013 is None or items.corpus != "fer2013" or items.label_set != SHARED_LABELS:
+        return default, None
+    return fer2013, default
 
 
 def read_faces(
     recogniser: FaceRecogniser, crops: NDArray[np.uint8], progress: Progress | None = None
-) -> NDArray[np.float32]:
-    """Probabilities ``(n, labels)`` of crops ``(n, 48, 48)``, scaled to the model as in use."""
-    parts = []
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Read crops ``(n, 48, 48)``, scaled to the model as in use.
+
+    Returns:
+        Default answers ``(n, labels)``, and what FER2013's own label would be ``(n, labels)``, None
+        where the model does not say.
+    """
+    default, fer2013 = [], []
     for start in range(0, len(crops), _FACES_AT_ONCE):
         part = scaled(crops[start : start + _FACES_AT_ONCE], recogniser.crop_size)
-        parts.append(recogniser.read(part)[0])
+        found = recogniser.read_all(part)
+        default.append(found["probs"])
+        if recogniser.answers_fer2013:
+            fer2013.append(found["fer2013_probs"])
         if progress is not None:
             progress(min(start + _FACES_AT_ONCE, len(crops)), len(crops))
-    return np.concatenate(parts)
+    return np.concatenate(default), np.concatenate(fer2013) if fer2013 else None
 
 
 def read_voices(
@@ -112,6 +137,8 @@ def evaluation_of(
     """
     role = "face" if isinstance(items, FaceCorpus) else "voice"
     groups = found.speakers if any(found.speakers) else None
+    if found.default is not None:
+        protocol += ", by the model's output for FER2013's labels"
     main = Figure(part, protocol, measure(found.probs, found.truth, found.labels, groups))
     further = (
         _face_figures(items, found) if isinstance(items, FaceCorpus) else _voice_figures(found)
@@ -133,9 +160,18 @@ def evaluation_of(
 
 
 def _face_figures(items: FaceCorpus, found: Predictions) -> tuple[Figure, ...]:
+    figures: tuple[Figure, ...] = ()
+    if found.default is not None:
+        text = (
+            "FER2013's labels by the default answer, which people are shown and FER+'s votes judge"
+        )
+        groups = found.speakers if any(found.speakers) else None
+        metrics = measure(found.default, found.truth, found.labels, groups)
+        figures = (Figure("default_answer", text, metrics),)
     if found.labels != SHARED or len(items) != len(found.names):
-        return ()
-    return ferplus_figures(items, found.probs)
+        return figures
+    shown = found.probs if found.default is None else found.default
+    return (*figures, *ferplus_figures(items, shown))
 
 
 def _voice_figures(found: Predictions) -> tuple[Figure, ...]:

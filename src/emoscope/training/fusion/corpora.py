@@ -85,7 +85,7 @@ def faces(data_dir: Path, cache: Path | None) -> Part:
     def changed(mark: str, made: Callable[[], NDArray[np.uint8]]) -> Readings:
         def read() -> Readings:
             worse = made()
-            answers = recogniser.labels.to_shared(read_faces(recogniser, worse))
+            answers = recogniser.labels.to_shared(read_faces(recogniser, worse)[0])
             sharp = [(np.nan, np.nan, np.nan, sharpness(crop)) for crop in worse]
             return Readings(fit.names, fit.groups, fit.truth, answers, np.array(sharp))
 
@@ -131,7 +131,7 @@ def _scored(
 
     def read() -> Readings:
         rows, scores, cuts = curves.detected(detector, crops[:_SCENES], recogniser.crop_size)
-        answers = recogniser.labels.to_shared(read_faces(recogniser, cuts))
+        answers = recogniser.labels.to_shared(read_faces(recogniser, cuts)[0])
         measures = np.full((len(rows), len(MEASURES["face"])), np.nan)
         measures[:, MEASURES["face"].index(f"{name}_score")] = scores
         part = fit.take(rows)

@@ -60,7 +60,7 @@ class Readings:
 
 def face_readings(recogniser: FaceRecogniser, items: FaceCorpus) -> Readings:
     """Read pictures ``(48, 48)`` that frame faces as crops do; nothing was detected in them."""
-    native = read_faces(recogniser, items.crops)
+    native, _ = read_faces(recogniser, items.crops)
     return _kept(
         np.array(items.names),
         np.array(items.speakers, np.str_),
