@@ -7,7 +7,8 @@ picture is enlarged by a random factor and put at a random place on a canvas who
 from the picture's edge, blurred, so that a detector can draw a whole box. From the boxes on
 ``train`` come the medians behind ``emoscope.face.crop.RULES``; on ``validation`` the rule as it
 stands in the code is applied, and its region compared with where the picture really lies. With
-``--model``, the share of right answers on the regions so cut stands beside that on the originals.
+``--model``, the share of right answers on the regions so cut stands beside that on the originals,
+by the model's output for FER2013's labels where it has one.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def check(detector: FaceDetector, folder: Path, count: int, recogniser: Any) -> 
             size = recogniser.crop_size
             whole = crop_faces(canvas, [box], detector.name, size)
             original = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-            probs, _ = recogniser.read(np.concatenate([whole, original[np.newaxis]]))
+            answered = recogniser.read_all(np.concatenate([whole, original[np.newaxis]]))
+            probs = answered.get("fer2013_probs", answered["probs"])
             answers = [recogniser.labels.names[i] == path.parent.name for i in probs.argmax(1)]
             right.append((answers[0], answers[1]))
     print(f"\n{detector.name}, validation: a face found on {len(ious)} of {count} pictures")

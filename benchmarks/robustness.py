@@ -25,7 +25,7 @@ from emoscope.face.crop import crop_faces, crop_regions
 from emoscope.face.detect import load_detector
 from emoscope.face.recognise import FaceRecogniser
 from emoscope.training.datasets import fer2013
-from emoscope.training.evaluate.ferplus import vote_winner
+from emoscope.training.datasets.ferplus import vote_winner
 
 Picture = NDArray[np.uint8]
 Change = Callable[[Picture, np.random.Generator], Picture]
@@ -120,7 +120,10 @@ HARD: dict[str, Change] = {
 
 
 class Judge:
-    """Counts right answers by FER2013's labels and by FER+'s majority."""
+    """Counts right answers by FER2013's labels and by FER+'s majority.
+
+    Each by the output that is meant for it, where the model keeps one for FER2013's labels.
+    """
 
     def __init__(self, model: str, data: Path, pictures: int) -> None:
         self.recogniser = FaceRecogniser(model, threads=1)
@@ -139,19 +142,23 @@ class Judge:
     def right(self, change: Change | None) -> tuple[float, float]:
         """Accuracy by both, in percent."""
         rng = np.random.default_rng(1)
-        found = []
+        by_label, default = [], []
         for start in range(0, len(self.large), 256):
             crops = []
             for picture in self.large[start : start + 256]:
                 seen = picture if change is None else change(picture, rng)
                 whole = (0.0, 0.0, float(seen.shape[1]), float(seen.shape[0]))
                 crops.append(crop_regions(seen, [whole], self.recogniser.crop_size)[0])
-            found.append(self.recogniser.read(np.stack(crops))[0])
-        best = self.recogniser.labels.to_shared(np.concatenate(found)).argmax(1)
+            found = self.recogniser.read_all(np.stack(crops))
+            by_label.append(found.get("fer2013_probs", found["probs"]))
+            default.append(found["probs"])
+        to_shared = self.recogniser.labels.to_shared
+        label = to_shared(np.concatenate(by_label)).argmax(1)
+        shown = to_shared(np.concatenate(default)).argmax(1)
         sure = self.winner >= 0
         return (
-            100 * float((best == self.labels).mean()),
-            100 * float((best[sure] == self.winner[sure]).mean()) if sure.any() else float("nan"),
+            100 * float((label == self.labels).mean()),
+            100 * float((shown[sure] == self.winner[sure]).mean()) if sure.any() else float("nan"),
         )
 
 
@@ -177,7 +184,8 @@ def detected(judge: Judge, name: str, folder: Path, count: int) -> None:
         if boxes:
             cut = crop_faces(canvas, [boxes[0].box_xyxy], detector.name, recogniser.crop_size)
             whole = crop_regions(picture, [(0.0, 0.0, 48.0, 48.0)], recogniser.crop_size)
-            best = recogniser.read(np.concatenate([cut, whole]))[0].argmax(1)
+            found = recogniser.read_all(np.concatenate([cut, whole]))
+            best = found.get("fer2013_probs", found["probs"]).argmax(1)
             right += [recogniser.labels.names[index] == path.parent.name for index in best]
             seen += 1
     cut_share, whole_share = 100 * right / max(seen, 1)
