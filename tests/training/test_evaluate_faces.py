@@ -124,7 +124,7 @@ def test_each_figure_goes_by_the_output_that_is_meant_for_it(
     model = tiny_face_model(tmp_path / "m.onnx", fer2013=columns)
     result = evaluate_face(model, data, "validation", report=tmp_path / "report")
     assert result.main.metrics.accuracy == 1.0
-    assert result.main.protocol.endswith(", by the model's output for FER2013's labels")
+    assert result.main.protocol.endswith("; answered by the model's output for FER2013's labels")
     assert [figure.name for figure in result.further] == [
         *("deduplicated", "default_answer", "ferplus_majority", "ferplus_plurality")
     ]

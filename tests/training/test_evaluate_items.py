@@ -32,7 +32,7 @@ def test_fer2013_is_answered_by_the_output_for_it(
     assert found.default is not None
     assert found.default.argmax(1).tolist() == list(range(7))
     result = evaluation_of("m@1", items, found, protocol="all", part="x")
-    assert result.main.protocol == "all, by the model's output for FER2013's labels"
+    assert result.main.protocol == "all; answered by the model's output for FER2013's labels"
     assert result.main.metrics.accuracy == pytest.approx(1 / 7)
     (further,) = result.further
     assert (further.name, further.metrics.accuracy) == ("default_answer", 1.0)

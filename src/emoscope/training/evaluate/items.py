@@ -138,7 +138,7 @@ def evaluation_of(
     role = "face" if isinstance(items, FaceCorpus) else "voice"
     groups = found.speakers if any(found.speakers) else None
     if found.default is not None:
-        protocol += ", by the model's output for FER2013's labels"
+        protocol += "; answered by the model's output for FER2013's labels"
     main = Figure(part, protocol, measure(found.probs, found.truth, found.labels, groups))
     further = (
         _face_figures(items, found) if isinstance(items, FaceCorpus) else _voice_figures(found)
