@@ -40,8 +40,9 @@ def test_the_first_view_is_the_speech_as_it_is() -> None:
     view = voice_views.views_of(front, items, 0, 3)[0]
     wave = torch.from_numpy(items.speech(0))
     with torch.inference_mode():
-        functionals, frames, heard = front(wave[None], torch.tensor([len(wave)]))
+        functionals, encoded, frames, heard = front(wave[None], torch.tensor([len(wave)]))
     assert np.abs(view.functionals - functionals[0].numpy()).max() < 0.02
+    assert np.abs(view.encoded - encoded[0].numpy()).max() < 0.001
     assert view.frames.shape == (CHANNELS, len(view.heard))
     assert np.abs(view.frames - frames[0, :, : len(view.heard)].numpy()).max() < 0.01
     assert heard[0, len(view.heard) :].sum() == 0
@@ -52,6 +53,7 @@ def test_views_differ_and_depend_on_the_name_alone() -> None:
     views = voice_views.views_of(front, items, 0, 4)
     assert len(views) == 4
     assert len({view.functionals.tobytes() for view in views}) == 4
+    assert len({view.encoded.tobytes() for view in views}) == 4
     again = voice_views.views_of(front, items.take(np.array([1, 0])), 1, 4)
     other = voice_views.views_of(front, items, 1, 4)
     for view, same, else_ in zip(views, again, other, strict=True):

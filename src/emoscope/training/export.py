@@ -204,6 +204,7 @@ def _graph(
     _forget_origin(graph)
     _settle_casts(graph)
     _store_in_half(graph)
+    del graph.graph.value_info[:]  # shapes in between, which every reader infers by itself
     return graph
 
 

@@ -78,6 +78,9 @@ class VoiceRecipe(Recipe[SpeechCorpus]):
     def begin_epoch(self, network: nn.Module, epoch: int, epochs: int) -> None:
         """Freeze or unfreeze parts of the network; here: nothing."""
 
+    def finish(self, network: nn.Module) -> None:
+        """Make a network that has learnt ready for use, before it is calibrated; here: nothing."""
+
     @property
     def input(self) -> dict[str, Any]:
         return {
@@ -101,7 +104,9 @@ class VoiceRecipe(Recipe[SpeechCorpus]):
         schedule = self.schedule.with_settings(settings)
         made = _KeptTeaching if self.keeps_features else _VoiceTeaching
         teaching = made(self, network, learn, held)
-        return TrainedVoice(fit(network, teaching, schedule, run_dir, settings), self)
+        network = fit(network, teaching, schedule, run_dir, settings)
+        self.finish(network)
+        return TrainedVoice(network, self)
 
 
 class TrainedVoice:

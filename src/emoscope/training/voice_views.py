@@ -25,11 +25,13 @@ class View:
 
     Attributes:
         functionals: ``(size,)``.
+        encoded: ``(512,)``, from the speaker encoder.
         frames: ``(63, t)``, only those within the recording.
         heard: ``(t,)``, 1 where something is heard.
     """
 
     functionals: NDArray[np.float16]
+    encoded: NDArray[np.float16]
     frames: NDArray[np.float16]
     heard: NDArray[np.float16]
 
@@ -46,13 +48,15 @@ def views_of(front: VoiceFront, items: SpeechCorpus, row: int, count: int) -> li
     varied = [vary(items.waveforms[row], start, end, rng) for _ in range(count - 1)]
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     with torch.no_grad():
-        mel, mask = front.spectrum(*pad([items.speech(row), *varied]))
+        waveforms = pad([items.speech(row), *varied])
+        mel, mask = front.spectrum(*waveforms)
         mel = torch.cat([mel[:1], warp_bands(mel[1:], generator)])
-        parts = front.listen(mel, mask)
+        functionals, frames, heard = front.listen(mel, mask)
+        parts = (functionals, front.encoder(*waveforms), frames, heard)
     lengths = mask.sum(1).int().tolist()
     return [
-        View(one.copy(), frames[:, :length].copy(), heard[:length].copy())
-        for one, frames, heard, length in zip(
+        View(one.copy(), other.copy(), frames[:, :length].copy(), heard[:length].copy())
+        for one, other, frames, heard, length in zip(
             *(part.half().numpy() for part in parts), lengths, strict=True
         )
     ]

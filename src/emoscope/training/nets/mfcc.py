@@ -184,13 +184,13 @@ def _frames(waveform: Tensor) -> Tensor:
     return torch.cat([steps[:, i : i + count] for i in range(WINDOW // HOP)], dim=2)
 
 
-def mel_matrix() -> NDArray[np.float32]:
-    """Triangular filters ``(1025, 128)`` of area 1 over the power spectrum, 0 to 8 kHz.
+def mel_matrix(bands: int = BANDS, window: int = WINDOW) -> NDArray[np.float32]:
+    """Triangular filters ``(window // 2 + 1, bands)`` of area 1 over the power spectrum, to 8 kHz.
 
     Slaney's Auditory Toolbox (1998), as ``librosa.filters.mel``.
     """
-    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), BANDS + 2))
-    bins = np.arange(WINDOW // 2 + 1) * SAMPLE_RATE / WINDOW
+    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), bands + 2))
+    bins = np.arange(window // 2 + 1) * SAMPLE_RATE / window
     rising = (bins[:, None] - edges[None, :-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[None, 2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
     triangles = np.maximum(0.0, np.minimum(rising, falling))

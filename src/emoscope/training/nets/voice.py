@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emoscope.training.nets.functionals import Descriptors, Functionals, moments
+from emoscope.training.nets.speaker import SpeakerEncoder
 from emoscope.voice import features
 
 # How far below the loudest frame anything is heard, in natural log of power (9 is 39 dB).
@@ -39,7 +40,8 @@ class LogSpectrum(nn.Module):
         bands = features.band_matrix()[: features.HEARD_BINS]
         for name, matrix in (
             ("window", features.half_window()),
-            ("basis", features.folded_matrices()[:, None]),
+            # As the file keeps it: what lies 66 dB below is not heard (the floor is at 39).
+            ("basis", features.folded_matrices()[:, None].astype(np.float16).astype(np.float32)),
             ("bands", np.concatenate([bands[::2], bands[1::2]])),
         ):
             self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
@@ -90,8 +92,8 @@ class LogSpectrum(nn.Module):
 class VoiceFront(nn.Module):
     """Waveforms ``(n, time)`` with lengths ``(n,)`` to what is learnt from; itself learns nothing.
 
-    Gives the functionals ``(n, size)``, the frames ``(n, 63, t)`` and which of them are heard
-    ``(n, t)``.
+    Gives the functionals ``(n, size)``, what the speaker encoder hears ``(n, 512)``, the frames
+    ``(n, 63, t)`` and which of them are heard ``(n, t)``.
     """
 
     def __init__(self) -> None:
@@ -99,12 +101,14 @@ class VoiceFront(nn.Module):
         self.spectrum = LogSpectrum()
         self.describe = Descriptors()
         self.functionals = Functionals()
+        self.encoder = SpeakerEncoder()
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.listen(*self.spectrum(waveform, lengths))
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        functionals, frames, heard = self.listen(*self.spectrum(waveform, lengths))
+        return functionals, self.encoder(waveform, lengths), frames, heard
 
     def listen(self, mel: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What follows on a log spectrum ``(n, 128, t)`` with its mask ``(n, t)``."""
+        """Functionals, frames and mask of a log spectrum ``(n, 128, t)`` with its mask."""
         d = self.describe(mel, mask)
         heard, voiced = d["heard"], d["voiced"][:, None]
         cepstra, pitch = d["cepstra"], d["pitch"]
@@ -127,10 +131,10 @@ class VoiceFront(nn.Module):
 
 
 class Readers(nn.Module):
-    """Several perceptrons beside one another on the same functionals, each with a say of its own.
+    """Several perceptrons beside one another on the same numbers, each with a say of its own.
 
     Args:
-        inputs: how many functionals.
+        inputs: how many numbers.
         count: of perceptrons.
         hidden: width of the first layer of each.
         narrow: width of the second.
@@ -148,9 +152,9 @@ class Readers(nn.Module):
         self.narrow = nn.Conv1d(count * hidden, count * narrow, 1, groups=count)
         self.narrow_norm = nn.BatchNorm1d(count * narrow)
 
-    def forward(self, functionals: Tensor) -> Tensor:
+    def forward(self, numbers: Tensor) -> Tensor:
         """``(n, inputs)`` to ``(n, count * narrow)``."""
-        x = torch.clamp(self.scale(functionals), -4.0, 4.0)
+        x = torch.clamp(self.scale(numbers), -4.0, 4.0)
         if self.training:
             x = x + 0.1 * torch.randn_like(x)
         x = self.hidden_drop(F.relu(self.wide_norm(self.wide(self.drop(x)))))
@@ -201,14 +205,15 @@ class Listener(nn.Module):
 
 
 class VoiceNet(nn.Module):
-    """Raw waveforms to logits and an embedding: two kinds of network beside one another.
+    """Raw waveforms to logits and an embedding: three kinds of network beside one another.
 
-    Readers of functionals, and listeners to frames. Each learns by a loss of its own and all are
-    averaged, so that the network is an ensemble in one pass.
+    Readers of functionals, readers of what the speaker encoder hears, and listeners to frames. Each
+    learns by a loss of its own and all are averaged, so that the network is an ensemble in one
+    pass.
 
     Args:
         labels: how many classes.
-        readers: how many perceptrons on the functionals.
+        readers: how many perceptrons of either kind.
         hidden: width of the perceptrons.
         widths: channels of each listener to the frames.
         sizes: of a reader's and a listener's part of the embedding.
@@ -225,26 +230,33 @@ class VoiceNet(nn.Module):
         super().__init__()
         self.front = VoiceFront()
         self.readers = Readers(self.front.functionals.size, readers, hidden, sizes[0])
+        self.speaker_readers = Readers(self.front.encoder.size, readers, hidden, sizes[0])
         self.listeners = nn.ModuleList(Listener(width, sizes[1]) for width in widths)
-        self.parts = [sizes[0]] * readers + [sizes[1]] * len(widths)
+        self.kinds = [readers, readers, len(widths)]
+        self.parts = [sizes[0]] * 2 * readers + [sizes[1]] * len(widths)
         self.drop = nn.Dropout(0.3)
         self.heads = nn.ModuleList(nn.Linear(size, labels) for size in self.parts)
 
     def embed(
-        self, functionals: Tensor, frames: Tensor, heard: Tensor, shown: Tensor | None = None
+        self,
+        functionals: Tensor,
+        encoded: Tensor,
+        frames: Tensor,
+        heard: Tensor,
+        shown: Tensor | None = None,
     ) -> Tensor:
-        """What :class:`VoiceFront` gives to ``(n, 192)``."""
+        """What :class:`VoiceFront` gives to ``(n, 256)``."""
         told = [listener(frames, heard, shown) for listener in self.listeners]
-        return torch.cat([self.readers(functionals), *told], dim=1)
+        read = [self.readers(functionals), self.speaker_readers(encoded)]
+        return torch.cat([*read, *told], dim=1)
 
     def answers(self, embedding: Tensor) -> Tensor:
-        """Each one's logits ``(n, readers + listeners, labels)``."""
+        """Each one's logits ``(n, readers and listeners, labels)``."""
         parts = torch.split(self.drop(embedding), self.parts, dim=1)
         said = [head(part) for head, part in zip(self.heads, parts, strict=True)]
         return torch.stack(said, dim=1)
 
     def answer(self, embedding: Tensor) -> Tensor:
-        """Embeddings to logits ``(n, labels)``: each kind has half of the say."""
-        said = self.answers(embedding)
-        readers = self.readers.count
-        return (said[:, :readers].mean(1) + said[:, readers:].mean(1)) / 2
+        """Embeddings to logits ``(n, labels)``: each kind has a third of the say."""
+        kinds = torch.split(self.answers(embedding), self.kinds, dim=1)
+        return torch.stack([said.mean(1) for said in kinds]).mean(0)

@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from emoscope.labels import VOICE_LABELS
 from emoscope.training.datasets.corpora import SpeechCorpus
+from emoscope.training.export import round_to_half
 from emoscope.training.loop import Batch, Schedule
+from emoscope.training.nets import speaker
 from emoscope.training.nets.voice import CHANNELS, VoiceFront, VoiceNet
 from emoscope.training.recipe import Settings
 from emoscope.training.splits import Fold
@@ -39,7 +41,7 @@ _WEIGHTS = {
 
 
 class EmoscopeVoice(VoiceRecipe):
-    """Perceptrons on functionals and convolutions over frames, averaged; the model that ships.
+    """Perceptrons on functionals and on a speaker encoder, convolutions over frames; it ships.
 
     Views of the clips are made once and kept: they cost more than many epochs of learning.
 
@@ -48,12 +50,13 @@ class EmoscopeVoice(VoiceRecipe):
     """
 
     name = "emoscope-voice"
-    summary = "our default: functionals and convolutions over frames, averaged, inside the graph"
+    summary = "our default: functionals, a speaker encoder and convolutions over frames, averaged"
     corpora = ("ravdess", "tess", "emodb")
     protocol = "own"
     preprocessing = (
         "inside the graph: log spectrum (64 mel bands, 64 low bins; 50 ms every 20 ms) relative to "
-        "the loudest frame; functionals and frames of it, where something is heard"
+        "the loudest frame; functionals and frames of it, and the lower layers of Resemblyzer's "
+        "speaker encoder (Apache-2.0), where something is heard"
     )
     schedule = Schedule(
         epochs=60,
@@ -68,7 +71,13 @@ class EmoscopeVoice(VoiceRecipe):
         self._views: dict[tuple[str, int], list[View]] = {}
 
     def network(self, classes: int, settings: Settings) -> nn.Module:
-        return VoiceNet(labels=classes)
+        network = VoiceNet(labels=classes)
+        if not settings.from_scratch:
+            speaker.load(network.front.encoder, settings.checkpoint)
+        return network
+
+    def finish(self, network: nn.Module) -> None:
+        round_to_half(network)
 
     def prepare(self, items: SpeechCorpus, protocol: str) -> SpeechCorpus:
         kept = np.array([clip.label in VOICE_LABELS.names for clip in items.clips], bool)
@@ -109,13 +118,14 @@ class EmoscopeVoice(VoiceRecipe):
             size = len(view.heard[part])
             frames[row, :, :size], heard[row, :size] = view.frames[:, part], view.heard[part]
         functionals = np.stack([view.functionals for view in drawn]).astype(np.float32)
+        encoded = np.stack([view.encoded for view in drawn]).astype(np.float32)
         right, weight = targets(items.take(index))
-        made = (functionals, frames, heard, hide(frames.shape, rng))
+        made = (functionals, encoded, frames, heard, hide(frames.shape, rng))
         return front_batch(tuple(map(torch.from_numpy, made))) | {"right": right, "weight": weight}
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Each part's smoothed cross-entropy over the answers that count as right, summed."""
-        front = [batch[f"front{number}"] for number in range(4)]
+        front = [batch[f"front{number}"] for number in range(5)]
         logits = network.answers(network.embed(*front))  # type: ignore[operator]
         log_p = F.log_softmax(logits.float(), dim=2)
         right = torch.log(batch["right"] + 1e-9)[:, None]
