@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from emoscope.errors import DatasetError
 from emoscope.labels import SHARED
 from emoscope.training.datasets import fer2013, ferplus
 from emoscope.training.datasets.corpora import FaceCorpus
-from emoscope.training.datasets.ferplus import vote_winner
+from emoscope.training.datasets.ferplus import labelled_by_votes, vote_winner
 from emoscope.training.evaluate import Evaluation, Figure, evaluate_face
 
 Build = Callable[..., Path]
@@ -103,6 +104,12 @@ def test_votes_choose_pictures_and_labels(
     corpus = fer2013.load(data, "validation")
     happy, sad = SHARED.index("happy"), SHARED.index("sad")
     assert vote_winner(corpus)[0].tolist() == [happy, happy, -1, -1, -1, sad]
+    won = labelled_by_votes(corpus)
+    assert won.labels.tolist() == [happy, happy, sad]
+    assert won.names == tuple(corpus.names[row] for row in (0, 1, 5))
+    without = dataclasses.replace(corpus, tagged=np.zeros_like(corpus.tagged))
+    with pytest.raises(DatasetError, match=r"no FER\+ votes"):
+        labelled_by_votes(without)
     result = evaluate_face(tiny_face_model(tmp_path / "m.onnx"), data, "validation")
     majority = figure(result, "ferplus_majority").metrics
     plurality = figure(result, "ferplus_plurality").metrics

@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import DatasetError
-from emoscope.labels import FERPLUS_LABELS, SHARED
+from emoscope.labels import FERPLUS_LABELS, SHARED, SHARED_LABELS
 from emoscope.training.datasets.corpora import FaceCorpus
 
 TABLE = "fer2013new.csv"
@@ -76,6 +76,19 @@ def vote_winner(corpus: FaceCorpus) -> tuple[NDArray[np.int64], NDArray[np.float
     elsewhere = corpus.tagged - corpus.votes.sum(1)
     won = alone & (most > elsewhere) & (best < len(SHARED)) & (most > 0)
     return np.where(won, best, -1), most
+
+
+def labelled_by_votes(corpus: FaceCorpus) -> FaceCorpus:
+    """The pictures on which one of the shared seven won FER+'s votes, with that for a label.
+
+    Raises:
+        DatasetError: the corpus has no votes.
+    """
+    if not corpus.tagged.any():
+        raise DatasetError(f"{corpus.corpus}: no FER+ votes beside the pictures ({TABLE})")
+    winner, _ = vote_winner(corpus)
+    won = winner >= 0
+    return replace(corpus.take(won), labels=winner[won], label_set=SHARED_LABELS)
 
 
 def read_table(path: Path) -> list[tuple[str, Votes]]:

@@ -22,7 +22,7 @@ from emoscope.training.views import warp
 
 # How much of a label's target is what labels usually are for such votes: ten people who looked at
 # the picture tell more than one label that may be wrong (docs/experiments.md has the figures).
-EXPECTED_SHARE = 0.5
+EXPECTED_SHARE = 0.25
 MIXED = 0.6  # share of the pictures that another shines through (mixup, Zhang et al., 2018)
 
 
@@ -38,7 +38,7 @@ class EmoscopeFace(FaceRecipe):
     name = "emoscope-face"
     summary = "our default: 48×48, transfer from HSE-FaceRes, FER+ votes beside the label"
     preprocessing = (
-        "inside the graph: each grey crop is enlarged to 96×96 and brought to mean 0 and one "
+        "inside the graph: each grey crop is enlarged to 112×112 and brought to mean 0 and one "
         "deviation; the trunk was begun from HSE-FaceRes (MIT, trained on VGGFace2)"
     )
     size = CROP_SIZE

@@ -18,6 +18,7 @@ from emoscope.face.recognise import FaceRecogniser
 from emoscope.labels import SHARED, TO_SHARED, LabelSet
 from emoscope.training.datasets import fer2013, speech
 from emoscope.training.datasets.corpora import Clip, FaceCorpus, SpeechCorpus
+from emoscope.training.datasets.ferplus import labelled_by_votes
 from emoscope.training.datasets.tree import list_files
 from emoscope.training.recipes.emoscope_voice import HELD_SPEAKERS, TEST_SPEAKERS
 from emoscope.training.splits import divide
@@ -80,7 +81,7 @@ def face_side(data_dir: Path, cache: Path, say: Say, seed: int = 0) -> Side:
 
     def read() -> dict[str, Embedded]:
         say("reading FER2013")
-        items = fer2013.load(data_dir)
+        items = labelled_by_votes(fer2013.load(data_dir))
         fold = divide(items, "usage", seed=seed)[0]
         learn = np.random.default_rng([seed, 1]).permutation(fold.learn)[:FACES]
         rows = {"learn": np.sort(learn), "held": fold.held, "test": fold.test}
