@@ -257,10 +257,10 @@ class VoiceNet(nn.Module):
         return torch.stack(said, dim=1)
 
     def answer(self, embedding: Tensor) -> Tensor:
-        """Embeddings to logits ``(n, labels)``: the encoder's readers have half of the say.
+        """Embeddings to logits ``(n, labels)``: the encoder's readers have two thirds of the say.
 
         So chosen on speakers held back, whom they read best (docs/experiments.md).
         """
         kinds = torch.split(self.answers(embedding), self.kinds, dim=1)
         functionals, encoded, frames = (said.mean(1) for said in kinds)
-        return (functionals + 2 * encoded + frames) / 4
+        return (functionals + 4 * encoded + frames) / 6
