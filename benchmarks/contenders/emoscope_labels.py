@@ -1,4 +1,4 @@
-"""emoscope's face model on the same pictures."""
+"""emoscope's face model on the same pictures, by its output for FER2013's labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def prepare() -> Read:
         crops = np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths])
         right = 0
         for first in range(0, len(crops), 128):
-            probs, _ = model.read(crops[first : first + 128])
+            probs = model.read_fer2013(crops[first : first + 128])
             for path, row in zip(paths[first : first + 128], probs, strict=True):
                 right += model.labels.names[int(row.argmax())] == path.parent.name
         return {"right": int(right), "n": len(paths)}
