@@ -11,7 +11,7 @@ from emoscope.errors import ModelError
 from emoscope.labels import LabelSet
 from emoscope.models.load import load
 
-BATCH = 64  # bounds the memory of one run, however many faces there are
+BATCH = 16  # what caches hold: more at once are slower, and take more memory
 
 
 class FaceRecogniser:

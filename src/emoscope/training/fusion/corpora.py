@@ -111,8 +111,8 @@ def faces(data_dir: Path, cache: Path | None) -> Part:
             found[f"{name}_score"] = curves.fit_curve(measure, scored, prior, bins=6)
     text = (
         f"FER2013 validation (never trained on) by FER+'s winning votes, in halves by the "
-        f"SHA-256 of the names: {len(fit)} to fit, {len(report)} to report ({int(twice.sum())} near-duplicates of the "
-        f"former left out)"
+        f"SHA-256 of the names: {len(fit)} to fit, {len(report)} to report "
+        f"({int(twice.sum())} near-duplicates of the former left out)"
     )
     return Part(fit, report, found, text)
 
