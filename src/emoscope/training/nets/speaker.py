@@ -17,21 +17,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emoscope.errors import ModelIntegrityError, ModelUnavailableError
-from emoscope.media import SAMPLE_RATE
 from emoscope.models import atomic, store
 from emoscope.training.nets.mfcc import mel_matrix
+from emoscope.voice.features import HOP
 
 NAME = "resemblyzer"
 FILE = "pretrained.pt"
 SOURCE = "the package Resemblyzer 0.1.4 (resemblyzer/pretrained.pt; Apache-2.0)"
 DIGEST = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
-HOP = SAMPLE_RATE // 100
 WINDOW = 400
 BEFORE = WINDOW // 2 + HOP  # samples from the first frame's begin to the clip's
 BANDS = 40
 WIDTH = 256
 LAYERS = 2
-FLOOR = 9.0  # how far below the loudest frame anything is heard, natural log of power (39 dB)
+# How far below the loudest frame anything is heard, in natural log of power (9 is 39 dB).
+FLOOR = 9.0
 _SILENT = 1e-9
 # Mean power of a frame at the level that the encoder was trained at, RMS -30 dB of full scale.
 _POWER = 10.0**-3 * 150.0 * 200.0
@@ -62,7 +62,7 @@ class SpeakerMel(nn.Module):
         samples = torch.arange(waveform.shape[1], device=waveform.device)
         within = (samples[None] < lengths[:, None]).to(waveform.dtype)
         # Every frame that touches the clip, so that silence about it adds nothing but silent ones.
-        padded = F.pad(waveform * within, (BEFORE, WINDOW + HOP - 40))
+        padded = F.pad(waveform * within, (BEFORE, BEFORE + HOP))
         waves = F.conv1d(padded[:, None], self.basis, stride=HOP).transpose(1, 2)
         real, imaginary = torch.split(waves, WINDOW // 2 + 1, dim=2)
         power = real * real + imaginary * imaginary

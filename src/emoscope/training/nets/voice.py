@@ -13,11 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emoscope.training.nets.functionals import Descriptors, Functionals, moments
-from emoscope.training.nets.speaker import SpeakerEncoder
+from emoscope.training.nets.speaker import FLOOR, SpeakerEncoder
 from emoscope.voice import features
 
-# How far below the loudest frame anything is heard, in natural log of power (9 is 39 dB).
-FLOOR = 9.0
 STEP = 2  # hops of 10 ms from frame to frame
 # Samples from the first frame's begin to the clip's: every frame that touches the clip is there, so
 # that silence before or behind adds nothing but silent ones.
