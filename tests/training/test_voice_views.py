@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from emoscope.training import voice_views  # noqa: E402
 from emoscope.training.datasets.corpora import Clip, SpeechCorpus, label_set_of  # noqa: E402
-from emoscope.training.nets.voice import CHANNELS, VoiceFront  # noqa: E402
+from emoscope.training.nets.voice import VoiceFront  # noqa: E402
 
 
 def spoken() -> SpeechCorpus:
@@ -35,37 +35,43 @@ def test_varied_waveforms_stay_finite_and_about_as_long(samples: int) -> None:
         assert np.isfinite(view).all()
 
 
-def test_the_first_view_is_the_speech_as_it_is() -> None:
-    front, items = VoiceFront(), spoken()
-    view = voice_views.views_of(front, items, 0, 3)[0]
+@pytest.mark.parametrize("hz", [5_000, 7_000])
+def test_dulled_sound_lacks_what_lies_above(hz: int) -> None:
+    x = np.random.default_rng(hz).standard_normal(16_384)
+    found = np.abs(np.fft.rfft(voice_views._dulled(x, hz))) / np.abs(np.fft.rfft(x))
+    place = np.fft.rfftfreq(len(x), 1 / 16_000)
+    np.testing.assert_allclose(found[place < hz - 401], 1.0, atol=1e-6)
+    np.testing.assert_allclose(found[place > hz + 1], 0.0, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def front() -> VoiceFront:
+    """With random weights, so that it is not deaf."""
+    found, generator = VoiceFront(), torch.Generator().manual_seed(0)
+    for name, value in found.encoder.named_buffers():
+        if name.endswith("whole"):
+            value.copy_(torch.randint(-127, 128, value.shape, generator=generator))
+        elif name.endswith("factor"):
+            value.fill_(0.0005)
+    return found
+
+
+def test_the_first_view_is_the_speech_as_it_is(front: VoiceFront) -> None:
+    items = spoken()
+    views = voice_views.views_of(front, items, 0, 3)
     wave = torch.from_numpy(items.speech(0))
     with torch.inference_mode():
-        functionals, encoded, frames, heard = front(wave[None], torch.tensor([len(wave)]))
-    assert np.abs(view.functionals - functionals[0].numpy()).max() < 0.02
-    assert np.abs(view.encoded - encoded[0].numpy()).max() < 0.001
-    assert view.frames.shape == (CHANNELS, len(view.heard))
-    assert np.abs(view.frames - frames[0, :, : len(view.heard)].numpy()).max() < 0.01
-    assert heard[0, len(view.heard) :].sum() == 0
+        (heard,) = front(wave[None], torch.tensor([len(wave)]))
+    assert views.shape == (3, front.encoder.size)
+    np.testing.assert_allclose(views[0], heard[0].numpy(), rtol=1e-3, atol=2e-3)
 
 
-def test_views_differ_and_depend_on_the_name_alone() -> None:
-    front, items = VoiceFront(), spoken()
+def test_views_differ_and_depend_on_the_name_alone(front: VoiceFront) -> None:
+    items = spoken()
     views = voice_views.views_of(front, items, 0, 4)
-    assert len(views) == 4
-    assert len({view.functionals.tobytes() for view in views}) == 4
-    assert len({view.encoded.tobytes() for view in views}) == 4
+    assert len({view.tobytes() for view in views}) == 4
     again = voice_views.views_of(front, items.take(np.array([1, 0])), 1, 4)
     other = voice_views.views_of(front, items, 1, 4)
-    for view, same, else_ in zip(views, again, other, strict=True):
-        np.testing.assert_array_equal(view.functionals, same.functionals)
-        if view is not views[0]:
-            assert not np.array_equal(view.functionals, else_.functionals)
-
-
-def test_warped_bands_stay_within_what_they_were() -> None:
-    mel = torch.rand(3, 128, 20, generator=torch.Generator().manual_seed(0))
-    warped = voice_views.warp_bands(mel, torch.Generator().manual_seed(1))
-    assert warped.shape == mel.shape
-    assert not torch.equal(warped, mel)
-    assert warped.min() >= mel.min()
-    assert warped.max() <= mel.max()
+    np.testing.assert_array_equal(views, again)
+    np.testing.assert_allclose(other[0], views[0], rtol=1e-2, atol=1e-2)  # another width of batch
+    assert all(not np.allclose(a, b, atol=0.05) for a, b in zip(views[1:], other[1:], strict=True))

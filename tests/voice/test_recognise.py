@@ -46,6 +46,18 @@ def test_batches_change_nothing(voice: VoiceRecogniser, monkeypatch: pytest.Monk
     np.testing.assert_allclose(voice.read(waveforms)[0], together, atol=1e-5)
 
 
+def test_long_waveforms_are_read_in_equal_parts_and_averaged(
+    voice: VoiceRecogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waveform = np.random.default_rng(2).uniform(-1, 1, 1_500).astype(np.float32)
+    parts, embeddings = voice.read([waveform[:750], waveform[750:], waveform[:600]])
+    monkeypatch.setattr(recognise, "LONGEST_WAVEFORM", 1_000)
+    probs, embedding = voice.read([waveform, waveform[:600]])
+    np.testing.assert_allclose(probs, [parts[:2].mean(0), parts[2]], atol=1e-6)
+    np.testing.assert_allclose(embedding, [embeddings[:2].mean(0), embeddings[2]], atol=1e-6)
+    assert np.abs(parts[0] - parts[1]).max() > 1e-4
+
+
 def test_nothing_gives_nothing_of_the_right_width(voice: VoiceRecogniser) -> None:
     probs, embedding = voice.read([])
     assert probs.shape == (0, len(VOICE_LABELS))

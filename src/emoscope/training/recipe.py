@@ -61,6 +61,21 @@ class Settings:
     progress: bool = False
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Answers that a temperature is fitted on, to items that their network did not learn from.
+
+    Attributes:
+        logits: ``(n, classes)``, before any temperature.
+        truth: ``(n,)`` int64, what was right; -1: not counted.
+        text: what the items are, in words.
+    """
+
+    logits: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    text: str
+
+
 class Trained(Protocol[T]):  # type: ignore[misc]
     """What training leaves: answers that can still be calibrated, and a file."""
 
@@ -111,6 +126,22 @@ class Recipe(ABC, Generic[T]):
     def truth(self, items: T) -> NDArray[np.int64]:
         """``(n,)`` what the default answer is calibrated by; -1: not counted. Here: the label."""
         return items.labels
+
+    def judge(
+        self,
+        trained: Trained[T],
+        learn: T,
+        held: T,
+        labels: LabelSet,
+        run_dir: Path,
+        settings: Settings,
+    ) -> Judged:
+        """Answers for the temperature of ``trained``; arguments as for :meth:`train`.
+
+        Here: those to what was held back.
+        """
+        del learn, labels, run_dir, settings
+        return Judged(trained.logits(held), self.truth(held), "items held back")
 
     @property
     @abstractmethod

@@ -217,13 +217,12 @@ def _one(
     _write_split(folder.path / "split.csv", items, fold)
     say(f"{len(learn)} to learn from, {len(held)} held back, {len(test)} to report: {fold.text}")
     started = time.perf_counter()
-    trained = recipe.train(
-        _as(learn, labels), _as(held, labels), labels, folder.path, plan.settings
-    )
+    taught, told = _as(learn, labels), _as(held, labels)
+    trained = recipe.train(taught, told, labels, folder.path, plan.settings)
+    judged = recipe.judge(trained, taught, told, labels, folder.path, plan.settings)
     say(f"trained in {time.perf_counter() - started:.0f} s")
-    told = _as(held, labels)
-    logits, truth = trained.logits(told), recipe.truth(told)
-    logits, truth = logits[truth >= 0], truth[truth >= 0]
+    counted = judged.truth >= 0
+    logits, truth = judged.logits[counted], judged.truth[counted]
     heat = temperature(logits, truth)
     after = measure(softmax(logits / heat), truth, labels.names)
     model = folder.path / "model.onnx"
@@ -238,7 +237,7 @@ def _one(
             "temperature": heat,
             "n": after.n,
             "ece": after.ece,
-            "fitted_on": f"{after.n} of {len(held)} items held back",
+            "fitted_on": f"{after.n} of {len(counted)} {judged.text}",
         },
         corpus=learn.corpus,
         split=f"{plan.protocol}: {fold.text}",

@@ -1,71 +1,41 @@
-"""Varied views of a recording: other speeds, rooms, microphones, noise, vocal tracts."""
+"""Varied views of a recording: other speeds and pitches, rooms, microphones, noise."""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets.corpora import SpeechCorpus
 from emoscope.training.nets.voice import VoiceFront
 from emoscope.training.voice_recipe import pad
-from emoscope.voice.features import FIRST_LOW_BIN, LOW_BINS, MELS
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class View:
-    """What the network hears of a view, in half precision, as many of them are kept.
+def views_of(front: VoiceFront, items: SpeechCorpus, row: int, count: int) -> NDArray[np.float16]:
+    """Views of a recording, the first as it is: what the network hears of them, ``(count, size)``.
 
-    Attributes:
-        functionals: ``(size,)``.
-        encoded: ``(512,)``, from the speaker encoder.
-        frames: ``(63, t)``, only those within the recording.
-        heard: ``(t,)``, 1 where something is heard.
-    """
-
-    functionals: NDArray[np.float16]
-    encoded: NDArray[np.float16]
-    frames: NDArray[np.float16]
-    heard: NDArray[np.float16]
-
-
-def views_of(front: VoiceFront, items: SpeechCorpus, row: int, count: int) -> list[View]:
-    """Views of a recording, the first as it is.
-
-    They depend on the recording's name alone, so that neither the order in which they are asked for
-    nor a resumed run changes anything.
+    In half precision, as many of them are kept. They depend on the recording's name alone, so that
+    neither the order in which they are asked for nor a resumed run changes anything.
     """
     clip = items.clips[row]
     rng = np.random.default_rng(zlib.crc32(f"{clip.corpus}/{clip.path.name}".encode()))
     start, end = items.extents[row].tolist()
     varied = [vary(items.waveforms[row], start, end, rng) for _ in range(count - 1)]
-    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     with torch.no_grad():
-        waveforms = pad([items.speech(row), *varied])
-        mel, mask = front.spectrum(*waveforms)
-        mel = torch.cat([mel[:1], warp_bands(mel[1:], generator)])
-        functionals, frames, heard = front.listen(mel, mask)
-        parts = (functionals, front.encoder(*waveforms), frames, heard)
-    lengths = mask.sum(1).int().tolist()
-    return [
-        View(one.copy(), other.copy(), frames[:, :length].copy(), heard[:length].copy())
-        for one, other, frames, heard, length in zip(
-            *(part.half().numpy() for part in parts), lengths, strict=True
-        )
-    ]
+        (heard,) = front(*pad([items.speech(row), *varied]))
+    found: NDArray[np.float16] = heard.half().numpy()
+    return found
 
 
 def vary(
     waveform: NDArray[np.float32], start: int, end: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """A random view: speed ±15%, cut about the speech, room, emphasis, noise at 10 to 40 dB.
+    """A random view: speed ±15%, cut about the speech, room, microphone, noise at 10 to 60 dB.
 
     Args:
         waveform: ``(time,)`` at 16 kHz.
@@ -85,8 +55,10 @@ def vary(
         x = heard[: len(x) + int(rng.uniform(0, 0.15) * SAMPLE_RATE)]
     if rng.random() < 0.5:  # another microphone: tilt the spectrum
         x = np.append(x[:1], x[1:] - rng.uniform(-0.6, 0.6) * x[:-1])
-    if rng.random() < 0.5:
-        level = np.sqrt(np.mean(np.square(x)) + 1e-12) * 10 ** (-rng.uniform(10, 40) / 20)
+    if rng.random() < 0.5:  # a codec, or a rate between: nothing above some frequency
+        x = _dulled(x, rng.uniform(5_000, 8_000))
+    if rng.random() < 0.7:
+        level = np.sqrt(np.mean(np.square(x)) + 1e-12) * 10 ** (-rng.uniform(10, 60) / 20)
         x = x + level * _noise(len(x), rng)
     return np.asarray(x, np.float32)
 
@@ -94,6 +66,15 @@ def vary(
 def _power_of_two(size: int) -> int:
     """The next one, at which Fourier transforms are quick."""
     return 1 << (size - 1).bit_length()
+
+
+def _dulled(x: Floats, hz: float) -> Floats:
+    """Without what lies above ``hz``; half of it is gone 200 Hz below."""
+    size = _power_of_two(len(x))
+    place = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    kept = np.clip((hz - place) / 400, 0.0, 1.0)
+    found: Floats = np.fft.irfft(np.fft.rfft(x, size) * kept, size)[: len(x)]
+    return found
 
 
 def _room(rng: np.random.Generator) -> Floats:
@@ -114,25 +95,3 @@ def _noise(length: int, rng: np.random.Generator) -> Floats:
     made = np.fft.irfft(spectrum * hz ** -rng.uniform(0, 1), size)[:length]
     found: Floats = made / np.sqrt(np.mean(np.square(made)) + 1e-12)
     return found
-
-
-def warp_bands(mel: Tensor, generator: torch.Generator, most: float = 0.08) -> Tensor:
-    """Stretch mel bands and, by another factor, low bins: other vocal tracts and pitches."""
-    parts = torch.split(mel, [MELS, LOW_BINS], dim=1)
-    return torch.cat(
-        [
-            _stretch(part, first, 1 + (torch.rand(len(mel), 1, generator=generator) * 2 - 1) * most)
-            for part, first in zip(parts, (0, FIRST_LOW_BIN), strict=True)
-        ],
-        dim=1,
-    )
-
-
-def _stretch(bands: Tensor, first: int, factor: Tensor) -> Tensor:
-    """Read ``(n, bands, frames)`` at stretched places; band 0 stands at ``first``."""
-    count = bands.shape[1]
-    place = ((torch.arange(count)[None] + first) * factor - first).clamp(0, count - 1)
-    low = place.floor().long()
-    below = torch.gather(bands, 1, low[:, :, None].expand_as(bands))
-    above = torch.gather(bands, 1, (low + 1).clamp(max=count - 1)[:, :, None].expand_as(bands))
-    return torch.lerp(below, above, (place - low)[:, :, None])

@@ -18,6 +18,8 @@ from emoscope.voice.spans import Span
 from emoscope.voice.statistics import Statistics, statistics_of
 
 BATCH_SAMPLES = 16_000 * 60  # bounds the memory of one run: a minute of padded sound
+# Networks that compare each moment with every other need memory for the square of this.
+LONGEST_WAVEFORM = 16_000 * 30
 LONGEST_READING_S = 5.0
 
 
@@ -70,7 +72,7 @@ class VoiceRecogniser:
 
         Args:
             waveforms: each ``(time,)`` float32 at 16 kHz with at least one sample; their lengths
-                may differ.
+                may differ. Those over half a minute are read in equal parts and averaged.
 
         Returns:
             Calibrated probabilities ``(n, labels)`` and embeddings ``(n, d)``, float32.
@@ -86,14 +88,23 @@ class VoiceRecogniser:
                     f"got {waveform.dtype} {waveform.shape}"
                 )
         # Without speech, one blank waveform tells the width of the embedding.
-        fed = list(waveforms) or [np.zeros(1, np.float32)]
+        parts = [
+            np.array_split(waveform, math.ceil(len(waveform) / LONGEST_WAVEFORM))
+            for waveform in list(waveforms) or [np.zeros(1, np.float32)]
+        ]
+        fed = [piece for pieces in parts for piece in pieces]
         # Neighbours in length share a batch, so that little is padded.
         order = sorted(range(len(fed)), key=lambda index: len(fed[index]))
-        parts = [self._run([fed[index] for index in batch]) for batch in self._batches(order, fed)]
+        found = [self._run([fed[index] for index in batch]) for batch in self._batches(order, fed)]
         back = np.argsort(order)
-        probs = np.concatenate([part["probs"] for part in parts])[back][: len(waveforms)]
-        embedding = np.concatenate([part["embedding"] for part in parts])[back][: len(waveforms)]
-        return probs, embedding
+        counts = np.array([len(pieces) for pieces in parts])
+
+        def whole(name: str) -> NDArray[np.float32]:
+            rows = np.concatenate([batch[name] for batch in found])[back]
+            sums = np.add.reduceat(rows, np.cumsum(counts) - counts)[: len(waveforms)]
+            return np.asarray(sums / counts[: len(waveforms), None], np.float32)
+
+        return whole("probs"), whole("embedding")
 
     def _run(self, waveforms: list[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         if self._statistics is not None:

@@ -21,7 +21,7 @@ from emoscope.training.report.confusion import draw_confusion
 from emoscope.training.report.curves import draw_curves, read_curves
 from emoscope.training.report.matrix_picture import draw_matrix
 from emoscope.training.report.sheet import draw_mistakes, log_mel, worst
-from emoscope.voice.features import HOP, MELS, WINDOW, fourier_matrix, mel_matrix
+from emoscope.training.spectrogram import HOP, MELS, WINDOW, fourier_matrix, mel_matrix
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 cv2 = pytest.importorskip("cv2")

@@ -8,7 +8,7 @@ from emoscope.training.datasets.corpora import SpeechCorpus
 from emoscope.training.loop import Schedule
 from emoscope.training.nets.mfcc import COEFFICIENTS, MfccFrames, MfccNet, Standardise
 from emoscope.training.recipe import Settings
-from emoscope.training.voice_recipe import VoiceRecipe
+from emoscope.training.voice_recipe import VoiceRecipe, name_tess_voices
 
 FRAMES = 60
 
@@ -38,10 +38,7 @@ class MfccConv1d(VoiceRecipe):
     )
 
     def prepare(self, items: SpeechCorpus, protocol: str) -> SpeechCorpus:
-        """Name the speaker in TESS' labels, ``OAF/angry``, where both voices are learnt from."""
-        if items.corpus != "tess" or protocol != "random":
-            return items
-        return items.relabel([f"{clip.speaker}/{clip.label}" for clip in items.clips])
+        return name_tess_voices(items, protocol)
 
     def network(self, classes: int, settings: Settings) -> nn.Module:
         return MfccNet(

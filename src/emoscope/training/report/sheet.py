@@ -13,7 +13,7 @@ from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets.corpora import FaceCorpus, Items, SpeechCorpus
 from emoscope.training.predictions import Predictions
 from emoscope.training.report import style
-from emoscope.voice.features import FFT, HOP, WINDOW, mel_matrix
+from emoscope.training.spectrogram import FFT, HOP, WINDOW, mel_matrix
 
 FACES, VOICES = (5, 4), (4, 4)
 """Columns and rows of a sheet."""

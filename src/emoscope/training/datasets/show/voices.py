@@ -27,7 +27,7 @@ from emoscope.training.datasets.show.sheet import (
     draw_title,
     paste,
 )
-from emoscope.voice.features import (
+from emoscope.training.spectrogram import (
     FFT,
     HIGHEST_HZ,
     HOP,
