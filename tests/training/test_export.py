@@ -75,7 +75,7 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> tuple[VoiceNet, Path]:
     network = VoiceNet(readers=2, hidden=8, narrow=4)
     stir(network)
     generator = torch.Generator().manual_seed(1)
-    for name, value in network.front.encoder.named_buffers():
+    for name, value in network.front.named_buffers():
         if name.endswith("whole"):
             value.copy_(torch.randint(-127, 128, value.shape, generator=generator))
         elif name.endswith("factor"):

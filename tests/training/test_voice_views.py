@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from emoscope.training import voice_views  # noqa: E402
 from emoscope.training.datasets.corpora import Clip, SpeechCorpus, label_set_of  # noqa: E402
-from emoscope.training.nets.voice import VoiceFront  # noqa: E402
+from emoscope.training.nets.whisper import WhisperEncoder  # noqa: E402
 
 
 def spoken() -> SpeechCorpus:
@@ -45,10 +45,10 @@ def test_dulled_sound_lacks_what_lies_above(hz: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def front() -> VoiceFront:
+def front() -> WhisperEncoder:
     """With random weights, so that it is not deaf."""
-    found, generator = VoiceFront(), torch.Generator().manual_seed(0)
-    for name, value in found.encoder.named_buffers():
+    found, generator = WhisperEncoder(), torch.Generator().manual_seed(0)
+    for name, value in found.named_buffers():
         if name.endswith("whole"):
             value.copy_(torch.randint(-127, 128, value.shape, generator=generator))
         elif name.endswith("factor"):
@@ -56,17 +56,17 @@ def front() -> VoiceFront:
     return found
 
 
-def test_the_first_view_is_the_speech_as_it_is(front: VoiceFront) -> None:
+def test_the_first_view_is_the_speech_as_it_is(front: WhisperEncoder) -> None:
     items = spoken()
     views = voice_views.views_of(front, items, 0, 3)
     wave = torch.from_numpy(items.speech(0))
     with torch.inference_mode():
         (heard,) = front(wave[None], torch.tensor([len(wave)]))
-    assert views.shape == (3, front.encoder.size)
+    assert views.shape == (3, front.size)
     np.testing.assert_allclose(views[0], heard[0].numpy(), rtol=1e-3, atol=2e-3)
 
 
-def test_views_differ_and_depend_on_the_name_alone(front: VoiceFront) -> None:
+def test_views_differ_and_depend_on_the_name_alone(front: WhisperEncoder) -> None:
     items = spoken()
     views = voice_views.views_of(front, items, 0, 4)
     assert len({view.tobytes() for view in views}) == 4

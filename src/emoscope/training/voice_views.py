@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets.corpora import SpeechCorpus
-from emoscope.training.nets.voice import VoiceFront
+from emoscope.training.nets.whisper import WhisperEncoder
 from emoscope.training.voice_recipe import pad
 
 Floats = NDArray[np.float64]
 
 
-def views_of(front: VoiceFront, items: SpeechCorpus, row: int, count: int) -> NDArray[np.float16]:
+def views_of(
+    front: WhisperEncoder, items: SpeechCorpus, row: int, count: int
+) -> NDArray[np.float16]:
     """Views of a recording, the first as it is: what the network hears of them, ``(count, size)``.
 
     In half precision, as many of them are kept. They depend on the recording's name alone, so that

@@ -68,7 +68,7 @@ def encoder() -> whisper.WhisperEncoder:
 
 def heard_by(encoder: whisper.WhisperEncoder, *waveforms: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        found: np.ndarray = encoder(*pad(list(waveforms))).numpy()
+        found: np.ndarray = encoder(*pad(list(waveforms)))[0].numpy()
     return found
 
 

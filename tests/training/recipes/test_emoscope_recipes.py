@@ -99,7 +99,7 @@ def test_a_batch_of_voices_is_whole_and_repeats() -> None:
     ]
     assert all(torch.isfinite(value).all() for value in made[0].values())
     assert all(torch.equal(made[0][key], made[1][key]) for key in made[0])
-    assert made[0]["front0"].shape == (6, front.encoder.size)
+    assert made[0]["front0"].shape == (6, front.size)
     loss = EmoscopeVoice().loss(VoiceNet(), made[0])
     assert torch.isfinite(loss)
 
@@ -108,7 +108,7 @@ def test_every_part_of_the_voice_network_learns() -> None:
     torch.manual_seed(0)
     network = VoiceNet(readers=2, hidden=8, narrow=4)
     batch = {
-        "front0": torch.randn(4, network.front.encoder.size),
+        "front0": torch.randn(4, network.front.size),
         "right": torch.eye(8)[:4],
         "weight": torch.ones(4),
     }

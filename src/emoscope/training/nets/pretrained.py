@@ -230,10 +230,15 @@ def reading(checkpoint: str) -> Iterator[None]:
         raise
     except Exception as error:  # the hub, transformers and safetensors each have their own kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise ModelUnavailableError(
-            f"{checkpoint}: no pretrained weights to be had from there ({reason}); name a folder "
-            "that holds them with --checkpoint, or start from random weights with --from-scratch"
-        ) from error
+        raise unavailable(checkpoint, reason) from error
+
+
+def unavailable(checkpoint: str | Path, reason: str) -> ModelUnavailableError:
+    """What to say where a checkpoint gives no weights."""
+    return ModelUnavailableError(
+        f"{checkpoint}: no pretrained weights to be had from there ({reason}); name a folder "
+        "that holds them with --checkpoint, or start from random weights with --from-scratch"
+    )
 
 
 @contextlib.contextmanager

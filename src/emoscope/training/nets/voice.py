@@ -9,18 +9,6 @@ from torch.nn import functional as F
 from emoscope.training.nets.whisper import WhisperEncoder
 
 
-class VoiceFront(nn.Module):
-    """Waveforms ``(n, time)`` with lengths ``(n,)`` to what is learnt from; it learns nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = WhisperEncoder()
-
-    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor]:
-        """One tensor, ``(n, size)``: the encoder's statistics."""
-        return (self.encoder(waveform, lengths),)
-
-
 class Readers(nn.Module):
     """Several perceptrons beside one another on the same numbers, each with a say of its own.
 
@@ -68,14 +56,14 @@ class VoiceNet(nn.Module):
         self, labels: int = 8, readers: int = 4, hidden: int = 192, narrow: int = 64
     ) -> None:
         super().__init__()
-        self.front = VoiceFront()
-        self.readers = Readers(self.front.encoder.size, readers, hidden, narrow)
+        self.front = WhisperEncoder()
+        self.readers = Readers(self.front.size, readers, hidden, narrow)
         self.narrow = narrow
         self.drop = nn.Dropout(0.3)
         self.heads = nn.ModuleList(nn.Linear(narrow, labels) for _ in range(readers))
 
     def embed(self, heard: Tensor) -> Tensor:
-        """What :class:`VoiceFront` gives to ``(n, readers * narrow)``."""
+        """What the encoder gives to ``(n, readers * narrow)``."""
         told: Tensor = self.readers(heard)
         return told
 

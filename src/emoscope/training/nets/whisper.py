@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emoscope.errors import ModelIntegrityError, ModelUnavailableError
+from emoscope.errors import ModelIntegrityError
 from emoscope.models import atomic, store
 from emoscope.training.nets.mfcc import mel_matrix
+from emoscope.training.nets.pretrained import unavailable
 
 NAME = "smart-turn"
 FILE = "smart-turn-v3.2-cpu.onnx"
@@ -153,7 +154,7 @@ class Layer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Waveforms to mean and deviation ``(n, 768)`` of the states where anything is heard.
+    """Waveforms to mean and deviation of the states where anything is heard: one ``(n, 768)``.
 
     It learns nothing here: what it knows of speech stays as it is.
     """
@@ -168,7 +169,7 @@ class WhisperEncoder(nn.Module):
         self.layer = Layer()
         self.requires_grad_(False)
 
-    def forward(self, waveform: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor]:
         mel, frames = self.mel(waveform, lengths)
         between = frames[:, :1]
         x = F.gelu(self.second(F.gelu(self.first(mel)) * between))
@@ -183,7 +184,7 @@ class WhisperEncoder(nn.Module):
         mean = (states * heard).sum(1) / total
         away = states - mean[:, None]
         deviation = ((away * away * heard).sum(1) / total + 1e-6).sqrt()
-        return torch.cat([mean, deviation], dim=1)
+        return (torch.cat([mean, deviation], dim=1),)
 
 
 def positions(count: int, device: torch.device) -> Tensor:
@@ -207,11 +208,7 @@ def load(encoder: WhisperEncoder, checkpoint: str | None) -> None:
     place = Path(checkpoint) if checkpoint else store.cache_dir() / NAME
     file = place if place.is_file() else place / FILE
     if not file.is_file():
-        raise ModelUnavailableError(
-            f"{place}: no pretrained weights to be had from there (it lacks {FILE} of {SOURCE}); "
-            "name a folder that holds it with --checkpoint, or start from random weights with "
-            "--from-scratch"
-        )
+        raise unavailable(place, f"it lacks {FILE} of {SOURCE}")
     atomic.check_digest(file, DIGEST, f"take that of {SOURCE}")
     graph = onnx.load(file).graph
     fill(encoder, {array.name: onnx.numpy_helper.to_array(array) for array in graph.initializer})

@@ -15,7 +15,7 @@ from emoscope.training.datasets.corpora import SpeechCorpus
 from emoscope.training.export import round_to_half
 from emoscope.training.loop import Batch, Schedule
 from emoscope.training.nets import whisper
-from emoscope.training.nets.voice import VoiceFront, VoiceNet
+from emoscope.training.nets.voice import VoiceNet
 from emoscope.training.recipe import Judged, Settings, Trained
 from emoscope.training.splits import Fold
 from emoscope.training.voice_recipe import VoiceRecipe, front_batch, name_tess_voices
@@ -57,9 +57,9 @@ class EmoscopeVoice(VoiceRecipe):
     corpora = ("ravdess", "tess", "emodb")
     protocol = "own"
     preprocessing = (
-        "inside the graph: log-mel (80 bands, 25 ms every 10 ms) from the first to the last frame "
-        "in which anything is heard, at one level; mean and deviation of the first layer of "
-        "Whisper tiny's encoder as smart-turn 3.2 has it (MIT, BSD-2-Clause)"
+        "inside the graph: log-mel (80 bands, 25 ms every 10 ms) from the first sample to the last "
+        "frame that is heard, at one level; mean and deviation of the first layer of Whisper "
+        "tiny's encoder as smart-turn 3.2 has it (MIT, BSD-2-Clause)"
     )
     schedule = Schedule(
         epochs=60,
@@ -76,7 +76,7 @@ class EmoscopeVoice(VoiceRecipe):
     def network(self, classes: int, settings: Settings) -> nn.Module:
         network = VoiceNet(labels=classes)
         if not settings.from_scratch:
-            whisper.load(network.front.encoder, settings.checkpoint)
+            whisper.load(network.front, settings.checkpoint)
         return network
 
     def finish(self, network: nn.Module) -> None:
@@ -159,7 +159,7 @@ class EmoscopeVoice(VoiceRecipe):
         self, front: nn.Module, items: SpeechCorpus, row: int, rng: np.random.Generator
     ) -> NDArray[np.float16]:
         """One of a recording's views."""
-        assert isinstance(front, VoiceFront)
+        assert isinstance(front, whisper.WhisperEncoder)
         clip = items.clips[row]
         key = (str(clip.path), len(items.waveforms[row]))
         if key not in self._views:
