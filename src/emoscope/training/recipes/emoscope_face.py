@@ -20,9 +20,6 @@ from emoscope.training.nets.face import CROP_SIZE, SIDE, FaceNet
 from emoscope.training.recipe import Settings
 from emoscope.training.views import warp
 
-# How much of a label's target is what labels usually are for such votes: ten people who looked at
-# the picture tell more than one label that may be wrong (docs/experiments.md has the figures).
-EXPECTED_SHARE = 0.25
 MIXED = 0.6  # share of the pictures that another shines through (mixup, Zhang et al., 2018)
 
 
@@ -99,10 +96,6 @@ class EmoscopeFace(FaceRecipe):
     def augment(self, crops: Tensor, generator: torch.Generator) -> Tensor:
         return augment(crops, SIDE, generator)
 
-    def targets(self, learn: FaceCorpus) -> Tensor:
-        labels = super().targets(learn)
-        return (1 - EXPECTED_SHARE) * labels + EXPECTED_SHARE * expected_labels(learn)
-
     def mixed(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Mixup: crops, targets and votes with a share, below half, of another picture."""
         n = len(batch["label"])
@@ -126,24 +119,6 @@ class EmoscopeFace(FaceRecipe):
         seen = batch["votes"].sum(1)  # 1, or the share of a blend's pictures that have votes
         wrong = F.cross_entropy(votes, batch["votes"], reduction="sum")
         return loss + wrong / seen.sum().clamp(min=1.0)
-
-
-def expected_labels(learn: FaceCorpus) -> Tensor:
-    """What the label usually is where people voted so, ``(n, classes)``.
-
-    Multinomial logistic regression from the shares and the logarithms of FER+'s votes; pictures
-    without votes get their own label.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    count = learn.votes.sum(1, keepdims=True)
-    seen = count[:, 0] > 0
-    expected = np.eye(len(learn.label_set))[learn.labels]
-    if seen.any():
-        given = np.concatenate([learn.votes / np.maximum(count, 1), np.log1p(10 * learn.votes)], 1)
-        model = LogisticRegression(max_iter=500).fit(given[seen], learn.labels[seen])
-        expected[np.ix_(seen, model.classes_)] = model.predict_proba(given[seen])
-    return torch.from_numpy(expected).float()
 
 
 def augment(crops: Tensor, view: int, generator: torch.Generator) -> Tensor:
