@@ -31,13 +31,22 @@ DIGEST = "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f"
 WINDOW = 400
 HOP = 160
 BANDS = 80
+# From this band on (6.6 kHz) all say what the one below hears: what a codec or a converter leaves
+# up there tells of the recording, not of the voice.
+_TOP = 75
 WIDTH = 384
 HEADS = 6
-# How far below the loudest frame, or sample, anything is heard, in natural log of power (9: 39 dB).
+# How far below the loudest frame, or 8 ms, anything is heard, in natural log of power (9: 39 dB).
 FLOOR = 9.0
+# How far above that a frame is heard wholly (2: 9 dB): less counts less, so that no frame comes or
+# goes with a codec.
+_RAMP = 2.0
 # How far below the loudest value of the spectrogram its values end, in log10 (as Whisper has it).
 _RANGE = 8.0
 _SILENT = 1e-9
+# Samples (8 ms, a power of two) whose power together tells where anything is first heard: a single
+# one near the limit would decide otherwise after a codec or a change of rate.
+_TOGETHER = 128
 # Mean power of a frame of sound with unit variance, as the encoder was taught: the window's energy.
 _POWER = 150.0 * 200.0
 # The file's names for the matrices of its first layer: query, key, value, out, and the two of the
@@ -48,11 +57,11 @@ _MATRICES = ("val_17", "val_25", "val_32", "val_75", "val_79", "val_88")
 class WhisperMel(nn.Module):
     """Waveforms ``(n, time)`` with lengths ``(n,)`` to log-mel ``(n, 80, t)`` and ``(n, 2, t)``.
 
-    Frames of 25 ms every 10 ms, the first about the first sample that is heard, the last the last
+    Frames of 25 ms every 10 ms, the first about where anything is first heard, the last the last
     in which anything is heard, all at one level: neither gain nor silence about the speech is a
-    cue, to the sample. The second output says which frames lie between those two, and in which of
-    them anything is heard; frames outside are 0. But for level and ends, what
-    ``transformers.WhisperFeatureExtractor`` gives.
+    cue, to the sample. The second output says which frames lie between those two, and how well
+    each is heard, 0 to 1; frames outside are 0. But for level, ends and the bands above 6.6 kHz,
+    what ``transformers.WhisperFeatureExtractor`` gives.
     """
 
     basis: Tensor
@@ -65,7 +74,9 @@ class WhisperMel(nn.Module):
         # In half precision, as in the file.
         basis = torch.from_numpy(waves[:, None].astype(np.float16)).float()
         self.register_buffer("basis", basis, persistent=False)
-        self.register_buffer("bands", torch.from_numpy(mel_matrix(BANDS, WINDOW)), persistent=False)
+        bands = torch.from_numpy(mel_matrix(BANDS, WINDOW))
+        bands[:, _TOP:] = bands[:, _TOP - 1 : _TOP]
+        self.register_buffer("bands", bands, persistent=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         waveform, lengths = begun(waveform, lengths)
@@ -77,7 +88,8 @@ class WhisperMel(nn.Module):
         step = torch.arange(power.shape[1], device=waveform.device)[None]
         total = power.sum(2) * (step * HOP - WINDOW // 2 < lengths[:, None])
         loudest = total.amax(1, keepdim=True)
-        heard = ((total > loudest * np.exp(-FLOOR)) & (loudest > _SILENT)).to(power.dtype)
+        above = torch.log(total.clamp(min=1e-30) / loudest.clamp(min=_SILENT)) + FLOOR
+        heard = (above / _RAMP).clamp(0.0, 1.0) * (loudest > _SILENT)
         level = (total * heard).sum(1) / heard.sum(1).clamp(min=1.0)
         scale = (_POWER / level.clamp(min=1e-12))[:, None, None]
         between = (heard.flip(1).cumsum(1).flip(1) > 0).to(power.dtype)
@@ -88,11 +100,15 @@ class WhisperMel(nn.Module):
 
 
 def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Waveforms from their first sample on that is heard, zeros behind them, and their lengths."""
+    """Waveforms from where anything is first heard, zeros behind them, and their lengths."""
     time = torch.arange(waveform.shape[1], device=waveform.device)[None]
     waveform = waveform * (time < lengths[:, None]).to(waveform.dtype)
-    size = waveform.abs()
-    loud = (size > size.amax(1, keepdim=True) * np.exp(-FLOOR / 2)).to(waveform.dtype)
+    power = F.pad(waveform * waveform, (_TOGETHER - 1, 0))
+    step = 1
+    while step < _TOGETHER:  # twice as many samples before each together
+        power = power[:, :-step] + power[:, step:]
+        step *= 2
+    loud = (power > power.amax(1, keepdim=True) * np.exp(-FLOOR)).to(waveform.dtype)
     # A clip of digital silence begins where it begins.
     first = loud.argmax(1, keepdim=True)
     place = time + first
@@ -154,7 +170,7 @@ class Layer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Waveforms to mean and deviation of the states where anything is heard: one ``(n, 768)``.
+    """Waveforms to mean and deviation of the states, each as it is heard: one ``(n, 768)``.
 
     It learns nothing here: what it knows of speech stays as it is.
     """

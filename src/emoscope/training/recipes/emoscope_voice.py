@@ -57,9 +57,10 @@ class EmoscopeVoice(VoiceRecipe):
     corpora = ("ravdess", "tess", "emodb")
     protocol = "own"
     preprocessing = (
-        "inside the graph: log-mel (80 bands, 25 ms every 10 ms) from the first sample to the last "
-        "frame that is heard, at one level; mean and deviation of the first layer of Whisper "
-        "tiny's encoder as smart-turn 3.2 has it (MIT, BSD-2-Clause)"
+        "inside the graph: log-mel (80 bands, 25 ms every 10 ms; those above 6.6 kHz repeat the "
+        "one below) from the first 8 ms to the last frame that is heard, at one level; mean and "
+        "deviation of the first layer of Whisper tiny's encoder as smart-turn 3.2 has it (MIT, "
+        "BSD-2-Clause)"
     )
     schedule = Schedule(
         epochs=60,
