@@ -165,6 +165,24 @@ def test_clips_begin_at_the_first_sample_that_is_heard() -> None:
     assert lengths.tolist() == [3, 4, 3]
 
 
+def test_where_clips_begin_hardly_depends_on_what_a_codec_adds() -> None:
+    time = np.arange(16_000) / 16_000
+    together, single = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        phase = 2 * np.pi * np.cumsum(120 + 40 * rng.random() + 20 * np.sin(9 * time)) / 16_000
+        tones = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 20))
+        clean = tones * 10 ** (-6 * np.clip(0.5 - time, 0, 1))  # fades in over half a second
+        noise = np.sqrt(np.square(clean).mean()) * rng.standard_normal(16_000) / 1_000
+        pair = np.stack([clean, clean + noise]).astype(np.float32)
+        lengths = whisper.begun(torch.from_numpy(pair), torch.tensor([16_000, 16_000]))[1]
+        together.append(abs(int(lengths[0] - lengths[1])))
+        loud = np.abs(pair) > np.abs(pair).max(1, keepdims=True) * np.exp(-4.5)
+        single.append(abs(int(np.subtract(*loud.argmax(1)))))
+    assert max(together) < 40
+    assert max(single) > 80  # the first loud sample alone would be no place to begin at
+
+
 def test_silence_padding_and_gain_are_no_cue(encoder: whisper.WhisperEncoder) -> None:
     waveform = voice(9_000)
     alone = heard_by(encoder, waveform)[0]
