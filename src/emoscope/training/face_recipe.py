@@ -69,10 +69,6 @@ class FaceRecipe(Recipe[FaceCorpus]):
         """What people saw in each item to learn from; here: FER+'s votes ``(n, 8)``."""
         return torch.from_numpy(learn.votes)
 
-    def targets(self, learn: FaceCorpus) -> Tensor:
-        """What to answer for each item to learn from, ``(n, classes)``; here: its label."""
-        return F.one_hot(torch.from_numpy(learn.labels), len(learn.label_set)).float()
-
     def mixed(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Blend the items of a batch; here: they stay apart."""
         del generator
@@ -109,6 +105,11 @@ class FaceRecipe(Recipe[FaceCorpus]):
         return TrainedFace(network, self.size)
 
 
+def one_hot(items: FaceCorpus) -> Tensor:
+    """Labels as distributions ``(n, classes)``, which can be blended."""
+    return F.one_hot(torch.from_numpy(items.labels), len(items.label_set)).float()
+
+
 class TrainedFace:
     """A trained face network."""
 
@@ -129,7 +130,7 @@ class _FaceTeaching:
         self._recipe = recipe
         self._crops = torch.from_numpy(scaled(learn.crops, recipe.size))
         self._labels = torch.from_numpy(learn.labels)
-        self._targets = recipe.targets(learn)
+        self._targets = one_hot(learn)
         self._votes = recipe.votes(learn)
         truth = recipe.truth(held)
         self._held_crops = torch.from_numpy(scaled(held.crops[truth >= 0], recipe.size))

@@ -208,7 +208,7 @@ def test_what_a_codec_leaves_of_the_highest_tones_is_no_cue(
 
     def without(low: float, high: float) -> np.ndarray:
         kept = np.fft.irfft(spectrum * ((hz < low) | (hz > high)), len(waveform))
-        # The first sample that is heard stays the same one.
+        # Where it begins stays the same.
         return np.where(np.arange(len(waveform)) < 400, waveform, kept).astype(np.float32)
 
     alone = heard_by(encoder, waveform)[0]

@@ -38,7 +38,7 @@ def load(network: FaceNet, checkpoint: str | None) -> None:
     """Fill a network's trunk with the published weights.
 
     Args:
-        network: of the published widths.
+        network: of the published widths; it may lack the base's last blocks.
         checkpoint: the folder that holds the two files; None: ``faceres-deep`` in the cache.
 
     Raises:

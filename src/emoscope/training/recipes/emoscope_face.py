@@ -12,7 +12,7 @@ from emoscope.labels import FERPLUS_LABELS, SHARED
 from emoscope.training.datasets.corpora import FaceCorpus
 from emoscope.training.datasets.ferplus import vote_winner
 from emoscope.training.export import round_to_half
-from emoscope.training.face_recipe import FaceRecipe, logits_of
+from emoscope.training.face_recipe import FaceRecipe, logits_of, one_hot
 from emoscope.training.loop import Batch, Schedule
 from emoscope.training.metrics import temperature
 from emoscope.training.nets import faceres
@@ -86,7 +86,7 @@ class EmoscopeFace(FaceRecipe):
         Where nobody voted at all, the label is the one vote: the answer must learn something.
         """
         if not learn.votes.any():
-            return F.pad(super().targets(learn), (0, 1))
+            return F.pad(one_hot(learn), (0, 1))
         columns = np.zeros((len(FERPLUS_LABELS), len(learn.label_set) + 1), np.float32)
         names = learn.label_set.names
         for row, name in enumerate(FERPLUS_LABELS.names):
