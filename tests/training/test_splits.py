@@ -232,6 +232,19 @@ def test_every_speaker_is_left_out_once() -> None:
     assert len(set.union(*held)) > 2, "not always the same one is held back"
 
 
+def test_one_corpus_speakers_can_be_left_out_alone() -> None:
+    items = SpeechCorpus.join([actors(5), actors(3, corpus="emodb")])
+    made = divide(items, "leave-one-speaker-out", test_on={"emodb"})
+    assert [speakers_of(items, fold.test) for fold in made] == [
+        {f"emodb 0{number}"} for number in range(1, 4)
+    ]
+    everyone = set(range(len(items)))
+    for fold in made:
+        assert {*fold.learn, *fold.held, *fold.test} == everyone, "the other corpus is learnt from"
+    whole = {fold.name: fold for fold in divide(items, "leave-one-speaker-out")}
+    assert all((whole[fold.name].learn == fold.learn).all() for fold in made)
+
+
 def test_names_of_folds_can_be_folders() -> None:
     items = speech({"../x": 3, ".. x": 3, "é/Y": 3, "É:y": 3}, "my voices")
     names = [fold.name for fold in divide(items, "leave-one-speaker-out")]
@@ -386,6 +399,20 @@ def test_what_cannot_be_divided_is_said_in_one_line(
     with pytest.raises(DatasetError, match=problem) as caught:
         divide(items, protocol)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "test_on", "problem"),
+    [
+        ("leave-one-speaker-out", "iemocap", "no items of iemocap; there are ravdess"),
+        ("kfold-speakers", "ravdess", "protocol kfold-speakers: does not know --test-on"),
+    ],
+)
+def test_corpora_that_cannot_be_left_out_are_named(
+    protocol: str, test_on: str, problem: str
+) -> None:
+    with pytest.raises(DatasetError, match=problem):
+        divide(actors(4), protocol, test_on={test_on})
 
 
 def test_a_share_outside_of_reason_is_refused() -> None:

@@ -49,7 +49,8 @@ class Plan:
         recipe: its name.
         data: corpus to its folder.
         protocol: one of :data:`emoscope.training.splits.PROTOCOLS`; None: the recipe's.
-        test_on: for ``cross-corpus``: the corpora that are only reported.
+        test_on: for ``cross-corpus``: the corpora that are only reported; for
+            ``leave-one-speaker-out``: those whose speakers are left out, none: all.
         folds: for ``kfold-speakers``.
         limit: items of each label, drawn at random, for a trial; None: all.
         settings: of the training.
@@ -183,7 +184,13 @@ def _folds(plan: Plan, recipe: Recipe[Any], items: Items) -> list[Fold]:
         rest = set(plan.data) - set(plan.test_on)
         return [cross(items, rest, set(plan.test_on), seed=plan.settings.seed)]
     assert plan.protocol is not None
-    return divide(items, plan.protocol, seed=plan.settings.seed, folds=plan.folds)
+    return divide(
+        items,
+        plan.protocol,
+        seed=plan.settings.seed,
+        folds=plan.folds,
+        test_on=set(plan.test_on),
+    )
 
 
 def _tell_items(items: Items, say: Say) -> None:

@@ -18,11 +18,12 @@ from emoscope.training.datasets.fer2013 import near_duplicates
 from emoscope.training.pool import HELD, Numbers, Person, Pool, listed
 
 CROSS = "cross-corpus"
+ONE_OUT = "leave-one-speaker-out"
 PROTOCOLS = (
     "usage",
     "speakers",
     "kfold-speakers",
-    "leave-one-speaker-out",
+    ONE_OUT,
     "random",
     CROSS,
     "own",
@@ -53,7 +54,13 @@ class Fold:
 
 
 def divide(
-    items: Items, protocol: str, *, seed: int = 0, folds: int = 5, share: float = 0.25
+    items: Items,
+    protocol: str,
+    *,
+    seed: int = 0,
+    folds: int = 5,
+    share: float = 0.25,
+    test_on: set[str] | None = None,
 ) -> list[Fold]:
     """Divide a corpus.
 
@@ -65,10 +72,12 @@ def divide(
         seed: of what is drawn.
         folds: for ``kfold-speakers``.
         share: of the items, reported by ``random``.
+        test_on: for ``leave-one-speaker-out``: corpora whose speakers are left out in turn, those
+            of others are always learnt from; None or none: all.
 
     Returns:
         One fold; for ``kfold-speakers`` and ``leave-one-speaker-out`` several, which together
-        report on every item once.
+        report on every item (of ``test_on``) once.
 
     Raises:
         DatasetError: the corpus cannot be divided so; the message says what could be done.
@@ -77,13 +86,15 @@ def divide(
         "usage": lambda pool: [_usage(pool)],
         "speakers": lambda pool: [_speakers(pool)],
         "kfold-speakers": lambda pool: _kfold(pool, folds),
-        "leave-one-speaker-out": _one_out,
+        ONE_OUT: lambda pool: _one_out(pool, test_on or set(pool.corpora)),
         "random": lambda pool: [_random(pool, share)],
     }
     if protocol == "own":
         raise DatasetError("protocol own: the recipe has no split of its own; name another one")
     if protocol == CROSS:
         raise DatasetError(f"protocol {CROSS}: say on which corpus to report, with --test-on NAME")
+    if test_on and protocol != ONE_OUT:
+        raise DatasetError(f"protocol {protocol}: does not know --test-on; {CROSS}, {ONE_OUT} do")
     if protocol not in ways:
         raise DatasetError(f"no protocol '{protocol}'; there are {', '.join(PROTOCOLS)}")
     if not len(items):
@@ -240,10 +251,14 @@ def _load(part: set[Person], size: dict[Person, int]) -> tuple[int, int]:
     return sum(size[one] for one in part), len(part)
 
 
-def _one_out(pool: Pool) -> list[Fold]:
+def _one_out(pool: Pool, test_on: set[str]) -> list[Fold]:
     made: list[Fold] = []
-    for people in pool.speakers("leave-one-speaker-out").values():
-        for person in people:
+    speakers = pool.speakers(ONE_OUT)
+    if test_on - set(speakers):
+        missing, there = ", ".join(sorted(test_on - set(speakers))), ", ".join(sorted(speakers))
+        raise DatasetError(f"{ONE_OUT}: no items of {missing}; there are {there}")
+    for corpus in sorted(test_on):
+        for person in speakers[corpus]:
             name = "speaker-" + re.sub(r"[^A-Za-z0-9]+", "-", "-".join(person))
             if name.lower() in (fold.name.lower() for fold in made):
                 name += f"-{len(made) + 1}"

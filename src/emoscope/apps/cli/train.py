@@ -41,7 +41,11 @@ def train(
     ] = None,
     test_on: Annotated[
         list[str] | None,
-        typer.Option("--test-on", metavar="NAME", help="For cross-corpus: only reported."),
+        typer.Option(
+            "--test-on",
+            metavar="NAME",
+            help="For cross-corpus: only reported. For leave-one-speaker-out: whose speakers.",
+        ),
     ] = None,
     folds: Annotated[int, typer.Option(min=2, help="For kfold-speakers.")] = 5,
     epochs: Annotated[
