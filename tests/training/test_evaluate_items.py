@@ -137,3 +137,19 @@ def test_each_of_several_corpora_is_reported_in_its_own_labels() -> None:
     assert figures["emodb"].metrics.uar == 1.0, "calm is no answer where nobody is calm"
     assert figures["ravdess"].metrics.uar == 1.0
     assert "duration_only" in figures
+
+
+def test_one_corpus_is_reported_in_its_own_labels_where_more_were_learnt() -> None:
+    found = Predictions(
+        names=("a", "b"),
+        truth=np.array([0, 1]),
+        probs=np.array([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]]),
+        labels=("happy", "sad", "calm"),
+        speakers=("tess OAF", "tess YAF"),
+        seconds=np.array([1.0, 2.0]),
+    )
+    (own,) = (f for f in items_module._voice_figures(found) if f.name == "tess")
+    assert own.metrics.uar == 1.0, "calm is no answer where nobody is calm"
+    two = found.probs[:, :2] / found.probs[:, :2].sum(1, keepdims=True)
+    knows_no_more = replace(found, probs=two, labels=found.labels[:2])
+    assert "tess" not in {f.name for f in items_module._voice_figures(knows_no_more)}

@@ -177,7 +177,9 @@ def _face_figures(items: FaceCorpus, found: Predictions) -> tuple[Figure, ...]:
 def _voice_figures(found: Predictions) -> tuple[Figure, ...]:
     corpora = [who.split(" ", 1)[0] for who in found.speakers]
     several = tuple(dict.fromkeys(filter(None, corpora)))
-    alone = () if len(several) < 2 else tuple(_alone(found, corpora, name) for name in several)
+    # Of one corpus alone too, where other corpora's labels were learnt beside its own.
+    more = len(several) > 1 or len(np.unique(found.truth)) < len(found.labels)
+    alone = tuple(_alone(found, corpora, name) for name in several) if more else ()
     assert found.seconds is not None
     speakers = list(found.speakers)
     classes = len(found.labels)
@@ -207,7 +209,7 @@ def _voice_figures(found: Predictions) -> tuple[Figure, ...]:
 
 
 def _alone(found: Predictions, corpora: list[str], corpus: str) -> Figure:
-    """One of several corpora, in the labels that it has."""
+    """One corpus, in the labels that it has."""
     rows = np.array([name == corpus for name in corpora], bool)
     there = np.unique(found.truth[rows])
     probs = found.probs[rows][:, there]
