@@ -242,6 +242,16 @@ def test_across_corpora(tmp_path: Path, ravdess: Path, make_wav: Build) -> None:
     assert {row["part"] for row in split_of(tmp_path / "run") if "tess" in row["name"]} == {"test"}
 
 
+@pytest.mark.parametrize("protocol", [None, "kfold-speakers"])
+def test_corpora_to_test_on_are_not_passed_over(
+    tmp_path: Path, ravdess: Path, protocol: str | None
+) -> None:
+    plan = Plan("mfcc-dnn", {"ravdess": ravdess}, protocol=protocol, test_on=("ravdess",))
+    with pytest.raises(DatasetError, match="does not know --test-on; cross-corpus and leave-one"):
+        train(plan, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_temperature_is_that_of_the_pictures_that_count(
     tmp_path: Path,
     make_fer: Build,

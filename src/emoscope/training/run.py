@@ -34,7 +34,7 @@ from emoscope.training.recipe import Recipe, Settings
 from emoscope.training.recipes import load_recipe
 from emoscope.training.report import write_report
 from emoscope.training.run_folder import RunFolder
-from emoscope.training.splits import CROSS, Fold, cross, divide, pooled
+from emoscope.training.splits import CROSS, ONE_OUT, Fold, cross, divide, pooled
 
 LICENCE = "of your corpora and your own; emoscope's code is MIT"
 Say = Callable[[str], None]
@@ -175,6 +175,10 @@ def _some(items: Items, limit: int, seed: int) -> Items:
 
 
 def _folds(plan: Plan, recipe: Recipe[Any], items: Items) -> list[Fold]:
+    if plan.test_on and plan.protocol not in (CROSS, ONE_OUT):
+        raise DatasetError(
+            f"protocol {plan.protocol}: does not know --test-on; {CROSS} and {ONE_OUT} do"
+        )
     if plan.protocol == "own":
         own = recipe.own_split(items)
         if own is None:

@@ -93,8 +93,6 @@ def divide(
         raise DatasetError("protocol own: the recipe has no split of its own; name another one")
     if protocol == CROSS:
         raise DatasetError(f"protocol {CROSS}: say on which corpus to report, with --test-on NAME")
-    if test_on and protocol != ONE_OUT:
-        raise DatasetError(f"protocol {protocol}: does not know --test-on; {CROSS}, {ONE_OUT} do")
     if protocol not in ways:
         raise DatasetError(f"no protocol '{protocol}'; there are {', '.join(PROTOCOLS)}")
     if not len(items):
