@@ -108,6 +108,10 @@ def train(
     """
     recipe = load_recipe(plan.recipe)
     plan = dataclasses.replace(plan, protocol=plan.protocol or recipe.protocol)
+    if plan.test_on and plan.protocol not in (CROSS, ONE_OUT):
+        raise DatasetError(
+            f"protocol {plan.protocol}: does not know --test-on; {CROSS} and {ONE_OUT} do"
+        )
     folder = RunFolder(out)
     items = load_items(plan, progress)
     folds = _folds(plan, recipe, items)
@@ -175,10 +179,6 @@ def _some(items: Items, limit: int, seed: int) -> Items:
 
 
 def _folds(plan: Plan, recipe: Recipe[Any], items: Items) -> list[Fold]:
-    if plan.test_on and plan.protocol not in (CROSS, ONE_OUT):
-        raise DatasetError(
-            f"protocol {plan.protocol}: does not know --test-on; {CROSS} and {ONE_OUT} do"
-        )
     if plan.protocol == "own":
         own = recipe.own_split(items)
         if own is None:

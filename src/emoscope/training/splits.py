@@ -132,9 +132,7 @@ def cross(items: Items, train_on: set[str], test_on: set[str], *, seed: int = 0)
     for side, names in (("learn from", train_on), ("report on", test_on)):
         if not names:
             raise DatasetError(f"{CROSS}: no corpus to {side}; there are {', '.join(there)}")
-        if names - set(there):
-            missing = ", ".join(sorted(names - set(there)))
-            raise DatasetError(f"{CROSS}: no items of {missing}; there are {', '.join(there)}")
+        _there(CROSS, names, there)
     if train_on & test_on:
         both = ", ".join(sorted(train_on & test_on))
         raise DatasetError(f"{CROSS}: {both} stands on both sides; report on another corpus")
@@ -154,6 +152,13 @@ def cross(items: Items, train_on: set[str], test_on: set[str], *, seed: int = 0)
     fold = Fold("", np.setdiff1d(source, held), held, test, text)
     _check(pool, fold, source)
     return fold
+
+
+def _there(protocol: str, names: set[str], there: list[str]) -> None:
+    """Refuse corpora that are named and not there."""
+    if names - set(there):
+        missing = ", ".join(sorted(names - set(there)))
+        raise DatasetError(f"{protocol}: no items of {missing}; there are {', '.join(there)}")
 
 
 def pooled(folds: Sequence[Fold]) -> str:
@@ -252,9 +257,7 @@ def _load(part: set[Person], size: dict[Person, int]) -> tuple[int, int]:
 def _one_out(pool: Pool, test_on: set[str]) -> list[Fold]:
     made: list[Fold] = []
     speakers = pool.speakers(ONE_OUT)
-    if test_on - set(speakers):
-        missing, there = ", ".join(sorted(test_on - set(speakers))), ", ".join(sorted(speakers))
-        raise DatasetError(f"{ONE_OUT}: no items of {missing}; there are {there}")
+    _there(ONE_OUT, test_on, sorted(speakers))
     for corpus in sorted(test_on):
         for person in speakers[corpus]:
             name = "speaker-" + re.sub(r"[^A-Za-z0-9]+", "-", "-".join(person))
