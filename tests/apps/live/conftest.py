@@ -95,8 +95,10 @@ def display() -> Iterator[str]:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     read, write = os.pipe()
+    options = ["-displayfd", str(write), "-screen", "0", "1400x900x24", "-nolisten", "tcp"]
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-nolisten", "tcp"],
+        # Without -noreset the server starts anew when its last client goes, and drops who comes.
+        ["Xvfb", "-noreset", *options],
         pass_fds=[write],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -66,10 +66,17 @@ class Running:
 
     def focus(self) -> str:
         """Wait for the window and give it the keyboard; its number."""
-        number = self.tell("search", "--sync", "--onlyvisible", "--class", "^emoscope$")
-        number = number.splitlines()[0]
-        self.tell("windowfocus", "--sync", number)
-        return number
+        numbers: list[str] = []
+
+        def found() -> bool:
+            # A search that meets another window as it goes away ends early and says nothing.
+            said = self.tell("search", "--onlyvisible", "--class", "^emoscope$")
+            numbers[:] = said.splitlines()
+            return bool(numbers)
+
+        self.until(found)
+        self.tell("windowfocus", "--sync", numbers[0])
+        return numbers[0]
 
     def press(self, *keys: str) -> None:
         self.tell("key", *keys)
@@ -98,7 +105,7 @@ class Running:
         """Wait for something that the window does."""
         ends_s = time.monotonic() + WAIT_S
         while not what():
-            assert self.process.poll() is None, self.process.stderr
+            assert self.process.poll() is None, self.end()
             assert time.monotonic() < ends_s, "it never came"
 
     def end(self) -> tuple[int, str]:
