@@ -178,6 +178,24 @@ def test_single_samples_give_the_same_spans(babbler: Make, run_gate: Run) -> Non
     assert run_gate(LightGate(), sound, 1) == run_gate(LightGate(), sound, sound.size)
 
 
+@pytest.mark.parametrize("samples", [1, 100, 16_000, 70_001])
+@pytest.mark.parametrize("chunk", [160, 1_000_000])
+def test_digital_silence_before_moves_no_span(
+    samples: int, chunk: int, babbler: Make, run_gate: Run
+) -> None:
+    """However much of it there is, and also what a codec makes of it."""
+    speech = _scene(babbler, 1)
+    speech = speech[np.flatnonzero(np.abs(speech) > 1e-4)[0] :]
+    alone = run_gate(LightGate(), speech, len(speech))
+    assert alone
+    for silence in (np.zeros(samples), np.resize([2e-6, -1e-6, np.nan], samples)):
+        scene = np.concatenate([silence.astype(np.float32), speech])
+        later = run_gate(LightGate(), scene, chunk)
+        for span, other in zip(alone, later, strict=True):
+            assert other.start_s - span.start_s == pytest.approx(samples / 16_000, abs=1e-9)
+            assert other.end_s - span.end_s == pytest.approx(samples / 16_000, abs=1e-9)
+
+
 def test_a_flushed_gate_starts_over(babbler: Make, run_gate: Run) -> None:
     gate = LightGate()
     sound = _scene(babbler, 1)

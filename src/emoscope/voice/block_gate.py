@@ -1,7 +1,9 @@
 """What the gates share: sound is cut into blocks of one size, whatever the chunks were.
 
 The blocks that a chunk completes are given at once. A gate answers for each of them what it would
-answer for it alone, so the spans do not depend on the sizes of the chunks, to the last bit.
+answer for it alone, so the spans do not depend on the sizes of the chunks, to the last bit. The
+first block begins where digital silence ends: how much of it there is before a recording moves no
+span.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from emoscope.voice.spans import Span, SpanBuilder, SpanRule
 
 # Beyond any sensible sound; keeps squares finite in single precision.
 _LOUDEST = 1e4
+# A third of the smallest step of sixteen bits: what a codec makes of digital silence is as silent.
+_SILENT = 1e-5
 MOST_BLOCKS = 256  # at once, to bound the memory of one step
 
 
@@ -43,6 +47,7 @@ class BlockGate(ABC):
         self._waiting = np.zeros(self._block, dtype=np.float32)
         self._filled = 0
         self._samples = 0
+        self._began: int | None = None  # the first sample that is not zero
         self._decided = 0
 
     @property
@@ -69,6 +74,13 @@ class BlockGate(ABC):
             raise ValueError(f"expected a waveform of shape (time,), got {chunk.shape}")
         finished: list[Span] = []
         taken = 0
+        if self._began is None:
+            sound = np.isfinite(chunk) & (np.abs(chunk) > _SILENT)
+            taken = int(sound.argmax()) if sound.any() else chunk.size
+            self._samples += taken
+            if taken < chunk.size:
+                self._began = self._samples
+                self._spans.reset(self._began)
         while taken < chunk.size:
             whole = 0 if self._filled else (chunk.size - taken) // self._block
             whole = min(whole, MOST_BLOCKS)
@@ -91,7 +103,7 @@ class BlockGate(ABC):
         """The medium ends here: give what is still open, then start over as after ``reset``."""
         finished: list[Span] = []
         end = self._samples
-        steps = -(-end // self._step)
+        steps = -(-(end - (end if self._began is None else self._began)) // self._step)
         while self._decided < steps:
             self._waiting[self._filled :] = 0.0
             finished += self._take(self._waiting[None], steps)

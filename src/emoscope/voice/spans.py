@@ -81,14 +81,14 @@ class SpanBuilder:
         self._longest = round(rule.longest_s * SAMPLE_RATE)
         self.reset()
 
-    def reset(self) -> None:
-        """Start over at time 0."""
-        self._position = 0
+    def reset(self, position: int = 0) -> None:
+        """Start over: the next probability is of the step that begins at this sample."""
+        self._position = position
         self._active = False
         self._start: int | None = None
-        self._last_end = 0
+        self._last_end = position
         self._voiced = 0
-        self._given = 0  # where the last span ended
+        self._given = position  # where the last span ended
 
     @property
     def speaking(self) -> bool:
