@@ -41,6 +41,7 @@ def test_an_average_forgets_its_start_and_counts_as_it_is() -> None:
     update = averaging(0.9)
     average, steps = torch.zeros(1), torch.tensor(0)
     for seen in range(200):
-        update([average, steps], [torch.full((1,), 4.0), torch.tensor(seen)], torch.tensor(seen))
+        update([average], [torch.full((1,), 4.0)], torch.tensor(seen))
+        update([steps], [torch.tensor(seen)], torch.tensor(seen))  # torch sorts them by type
     assert average.item() == pytest.approx(4.0, abs=1e-3)
     assert steps.item() == 199

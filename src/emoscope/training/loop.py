@@ -305,6 +305,7 @@ class _Learner(pl.LightningModule):
             parameter_groups(network, schedule.learning_rate),
             betas=(0.9, 0.98),
             weight_decay=schedule.weight_decay,
+            foreach=True,  # many small matrices: one call for all of them
         )
         total = schedule.epochs * len(_Epoch(self, 0, 0, self.trainer.world_size))
         rate = torch.optim.lr_scheduler.LambdaLR(

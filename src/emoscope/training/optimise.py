@@ -37,10 +37,10 @@ def averaging(decay: float) -> Callable[[Any, Any, Any], None]:
     @torch.no_grad()
     def update(averaged: Any, current: Any, seen: Any) -> None:
         keep = min(decay, (1 + int(seen)) / (10 + int(seen)))
-        for a, c in zip(averaged, current, strict=True):
-            if a.dtype.is_floating_point:
-                a.lerp_(c, 1 - keep)
-            else:
-                a.copy_(c)
+        # All of one type, as torch hands them over.
+        if averaged[0].dtype.is_floating_point:
+            torch._foreach_lerp_(averaged, current, 1 - keep)
+        else:
+            torch._foreach_copy_(averaged, current)
 
     return update

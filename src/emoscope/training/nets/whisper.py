@@ -74,29 +74,29 @@ class WhisperMel(nn.Module):
         # In half precision, as in the file.
         basis = torch.from_numpy(waves[:, None].astype(np.float16)).float()
         self.register_buffer("basis", basis, persistent=False)
-        bands = torch.from_numpy(mel_matrix(BANDS, WINDOW))
-        bands[:, _TOP:] = bands[:, _TOP - 1 : _TOP]
+        bands = torch.from_numpy(mel_matrix(BANDS, WINDOW)).T.contiguous()
+        bands[_TOP:] = bands[_TOP - 1]
         self.register_buffer("bands", bands, persistent=False)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         waveform, lengths = begun(waveform, lengths)
         # Every frame that touches the clip, whatever else is in the batch.
         padded = F.pad(waveform, (WINDOW // 2, WINDOW))
-        waves = F.conv1d(padded[:, None], self.basis, stride=HOP).transpose(1, 2)
-        real, imaginary = torch.split(waves, WINDOW // 2 + 1, dim=2)
-        power = real * real + imaginary * imaginary
-        step = torch.arange(power.shape[1], device=waveform.device)[None]
-        total = power.sum(2) * (step * HOP - WINDOW // 2 < lengths[:, None])
+        waves = F.conv1d(padded[:, None], self.basis, stride=HOP)
+        waves = waves * waves
+        power = waves[:, : WINDOW // 2 + 1] + waves[:, WINDOW // 2 + 1 :]
+        step = torch.arange(power.shape[2], device=waveform.device)[None]
+        total = power.sum(1) * (step * HOP - WINDOW // 2 < lengths[:, None])
         loudest = total.amax(1, keepdim=True)
         above = torch.log(total.clamp(min=1e-30) / loudest.clamp(min=_SILENT)) + FLOOR
         heard = (above / _RAMP).clamp(0.0, 1.0) * (loudest > _SILENT)
         level = (total * heard).sum(1) / heard.sum(1).clamp(min=1.0)
         scale = (_POWER / level.clamp(min=1e-12))[:, None, None]
-        between = (heard.flip(1).cumsum(1).flip(1) > 0).to(power.dtype)
-        level = torch.log10(((power @ self.bands) * scale).clamp(min=1e-10)) * between[:, :, None]
-        floor = (level + (between[:, :, None] - 1) * 1e4).amax((1, 2), keepdim=True) - _RANGE
-        level = (torch.maximum(level, floor) / 4.0 + 1.0) * between[:, :, None]
-        return level.transpose(1, 2), torch.stack([between, heard], dim=1)
+        between = (heard.flip(1).cumsum(1).flip(1) > 0).to(power.dtype)[:, None]
+        level = torch.log10(((self.bands @ power) * scale).clamp(min=1e-10)) * between
+        floor = (level + (between - 1) * 1e4).amax((1, 2), keepdim=True) - _RANGE
+        level = (torch.maximum(level, floor) / 4.0 + 1.0) * between
+        return level, torch.cat([between, heard[:, None]], dim=1)
 
 
 def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,10 +111,8 @@ def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     loud = (power > power.amax(1, keepdim=True) * np.exp(-FLOOR)).to(waveform.dtype)
     # A clip of digital silence begins where it begins.
     first = loud.argmax(1, keepdim=True)
-    place = time + first
-    inside = (place < waveform.shape[1]).to(waveform.dtype)
-    moved = torch.gather(waveform, 1, place.clamp(max=waveform.shape[1] - 1)) * inside
-    return moved, lengths - first[:, 0]
+    longer = F.pad(waveform, (0, waveform.shape[1]))
+    return torch.gather(longer, 1, time + first), lengths - first[:, 0]
 
 
 class EightBits(nn.Module):
@@ -151,7 +149,7 @@ class Layer(nn.Module):
         self.between = nn.LayerNorm(WIDTH)
 
     def forward(self, x: Tensor, closed: Tensor) -> Tensor:
-        """States ``(n, t, 384)`` to the next, ``closed`` ``(n, 1, 1, t)`` added to attention."""
+        """States ``(n, t, 384)`` to the next, ``closed`` ``(n, t)`` added to what is attended."""
         y = self.before(x)
         query, key, value = (
             states.reshape(*y.shape[:2], HEADS, -1).transpose(1, 2)
@@ -161,10 +159,13 @@ class Layer(nn.Module):
                 self.value(y) + self.offsets["value"],
             )
         )
-        share = torch.softmax(query @ key.transpose(2, 3) + closed, dim=3)
+        # As one more column of keys: adding it to all scores takes longer than making them.
+        closed = closed[:, None, :, None].expand(-1, HEADS, -1, -1)
+        query, key = torch.cat([query, torch.ones_like(closed)], 3), torch.cat([key, closed], 3)
+        share = torch.softmax(query @ key.transpose(2, 3), dim=3)
         told = (share @ value).transpose(1, 2).flatten(2)
         x = x + self.out(told) + self.offsets["out"]
-        y = F.gelu(self.wide(self.between(x)) + self.offsets["wide"])
+        y = gelu(self.wide(self.between(x)) + self.offsets["wide"])
         found: Tensor = x + self.narrow(y) + self.offsets["narrow"]
         return found
 
@@ -188,12 +189,11 @@ class WhisperEncoder(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor]:
         mel, frames = self.mel(waveform, lengths)
         between = frames[:, :1]
-        x = F.gelu(self.second(F.gelu(self.first(mel)) * between))
+        x = gelu(self.second(gelu(self.first(mel)) * between))
         # Every state looks at two frames: the last one may have lost its second.
         pairs = F.pad(frames, (0, 1))
         pairs = torch.maximum(pairs[:, :, :-1:2], pairs[:, :, 1::2])
-        between, heard = pairs[:, :1, None], pairs[:, 1, :, None]
-        closed = (between - 1) * 1e4
+        closed, heard = (pairs[:, 0] - 1) * 1e4, pairs[:, 1, :, None]
         x = x.transpose(1, 2)
         states = self.layer(x + positions(x.shape[1], x.device), closed)
         total = heard.sum(1).clamp(min=1.0)
@@ -201,6 +201,11 @@ class WhisperEncoder(nn.Module):
         away = states - mean[:, None]
         deviation = ((away * away * heard).sum(1) / total + 1e-6).sqrt()
         return (torch.cat([mean, deviation], dim=1),)
+
+
+def gelu(x: Tensor) -> Tensor:
+    """That of Hendrycks and Gimpel (2016), in the order that onnxruntime takes for one step."""
+    return x * (torch.erf(x / 2**0.5) + 1.0) * 0.5
 
 
 def positions(count: int, device: torch.device) -> Tensor:
