@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emoscope.batch import Settings, Stopped, run
-from emoscope.batch.work import Outcome
+from emoscope.batch.task import Outcome
 from emoscope.errors import BatchError, UnknownModelError
 
 

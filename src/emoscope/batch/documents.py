@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from emoscope.batch.manifest import Manifest
-from emoscope.batch.work import Outcome
+from emoscope.batch.task import Outcome
 
 
 class JsonResults:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from emoscope.batch.inputs import Input, json_name
-from emoscope.batch.work import Outcome, Task
+from emoscope.batch.task import Outcome, Task
 from emoscope.errors import BatchError
 
 LAYOUT = 1

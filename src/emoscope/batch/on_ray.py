@@ -19,7 +19,8 @@ from typing import Any
 
 from emoscope._optional import require
 from emoscope.batch.pool import LocalPool, usable_cores
-from emoscope.batch.work import Outcome, Settings, Task
+from emoscope.batch.task import Outcome, Task
+from emoscope.batch.work import Settings
 from emoscope.errors import BatchError, EmoscopeError
 
 _PER_CORE = 2000  # files handed to the cluster at a time: long enough that starting costs little

@@ -19,7 +19,7 @@ from typing import Any
 
 from emoscope._optional import require
 from emoscope.batch.manifest import Manifest
-from emoscope.batch.work import Outcome
+from emoscope.batch.task import Outcome
 from emoscope.errors import BatchError
 from emoscope.export.files import atomic_path
 from emoscope.export.plain import escaped

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from emoscope.batch import wire
-from emoscope.batch.work import Outcome, Settings, Task
+from emoscope.batch.task import Outcome, Task
+from emoscope.batch.work import Settings
 from emoscope.errors import BatchError, UnknownModelError
 
 _START_S = 120.0

@@ -14,7 +14,8 @@ from emoscope.batch.inputs import find_inputs
 from emoscope.batch.manifest import Manifest
 from emoscope.batch.parquet import ParquetResults
 from emoscope.batch.pool import LocalPool, usable_cores
-from emoscope.batch.work import Outcome, Settings, Task
+from emoscope.batch.task import Outcome, Task
+from emoscope.batch.work import Settings
 from emoscope.errors import BatchError, EmoscopeError
 
 MOST_ATTEMPTS = 3

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from emoscope.batch import wire
-from emoscope.batch.work import OutputError, Settings, Task, failure, prepare, read
+from emoscope.batch.task import Task
+from emoscope.batch.work import OutputError, Settings, failure, prepare, read
 from emoscope.errors import EmoscopeError, ModelError, UnknownModelError
 
 

@@ -38,7 +38,8 @@ from emoscope.results import clock
 
 if TYPE_CHECKING:
     from emoscope.batch import Summary
-    from emoscope.batch.work import Outcome, Reader
+    from emoscope.batch.task import Outcome
+    from emoscope.batch.work import Reader
 
 _SHOWN = 20
 _ADDRESS = re.compile(r"auto|local|ray://.+|[\w.\-]+:\d+")
