@@ -47,7 +47,7 @@ class BlockGate(ABC):
         self._waiting = np.zeros(self._block, dtype=np.float32)
         self._filled = 0
         self._samples = 0
-        self._began: int | None = None  # the first sample that is not zero
+        self._began: int | None = None  # the first sample that is no digital silence
         self._decided = 0
 
     @property
@@ -73,14 +73,7 @@ class BlockGate(ABC):
         if chunk.ndim != 1:
             raise ValueError(f"expected a waveform of shape (time,), got {chunk.shape}")
         finished: list[Span] = []
-        taken = 0
-        if self._began is None:
-            sound = np.isfinite(chunk) & (np.abs(chunk) > _SILENT)
-            taken = int(sound.argmax()) if sound.any() else chunk.size
-            self._samples += taken
-            if taken < chunk.size:
-                self._began = self._samples
-                self._spans.reset(self._began)
+        taken = self._silence_before(chunk) if self._began is None else 0
         while taken < chunk.size:
             whole = 0 if self._filled else (chunk.size - taken) // self._block
             whole = min(whole, MOST_BLOCKS)
@@ -103,13 +96,24 @@ class BlockGate(ABC):
         """The medium ends here: give what is still open, then start over as after ``reset``."""
         finished: list[Span] = []
         end = self._samples
-        steps = -(-(end - (end if self._began is None else self._began)) // self._step)
+        heard = 0 if self._began is None else end - self._began
+        steps = -(-heard // self._step)
         while self._decided < steps:
             self._waiting[self._filled :] = 0.0
             finished += self._take(self._waiting[None], steps)
         finished += self._spans.flush(end)
         self.reset()
         return finished
+
+    def _silence_before(self, chunk: NDArray[np.float32]) -> int:
+        """Samples before the first sound; where there is one, the first block begins with it."""
+        sound = np.isfinite(chunk) & (np.abs(chunk) > _SILENT)
+        count = int(sound.argmax()) if sound.any() else chunk.size
+        self._samples += count
+        if count < chunk.size:
+            self._began = self._samples
+            self._spans.reset(self._began)
+        return count
 
     def _take(self, blocks: NDArray[np.float32], limit: int | None = None) -> list[Span]:
         clean = np.nan_to_num(blocks, nan=0.0, posinf=0.0, neginf=0.0)
