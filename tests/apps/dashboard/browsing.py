@@ -166,6 +166,7 @@ class Visitor:
         self.page.locator(
             f".st-key-tray [data-testid=stLayoutWrapper]:has(button:has-text('{name}')) .emo-chip"
         ).first.wait_for()
+        self.settle()
         row.click()
         shown = self.page.locator(".st-key-result")
         shown.get_by_text(name).first.wait_for()

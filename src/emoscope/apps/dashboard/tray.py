@@ -70,13 +70,15 @@ def _row(item: Item) -> None:
     kind = item.reading.analysis.kind if item.reading else None
     icon = _ICONS[kind] if kind else "error" if item.state == "failed" else "hourglass_top"
     with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-        if st.button(
+        asked = st.button(
             plain(item.name) or "unnamed",
             key=f"row-{item.number}",
             icon=f":material/{icon}:",
             type="primary" if chosen else "secondary",
             width="stretch",
-        ):
+        )
+        # Running the page again would undo a step to another page that somebody takes meanwhile.
+        if asked and not chosen:
             select(item)
             st.rerun()
         st.html(_state(item), width=_STATE_PX)
