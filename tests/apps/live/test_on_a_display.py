@@ -66,17 +66,11 @@ class Running:
 
     def focus(self) -> str:
         """Wait for the window and give it the keyboard; its number."""
-        numbers: list[str] = []
-
-        def found() -> bool:
-            # A search that meets another window as it goes away ends early and says nothing.
-            said = self.tell("search", "--onlyvisible", "--class", "^emoscope$")
-            numbers[:] = said.splitlines()
-            return bool(numbers)
-
-        self.until(found)
-        self.tell("windowfocus", "--sync", numbers[0])
-        return numbers[0]
+        # SDL may open a window, throw it away and open another; the one that is drawn stays.
+        self.until(lambda: window_of(self.screenshot())[0].size > 0)
+        number = self.tell("search", "--onlyvisible", "--class", "^emoscope$")
+        self.tell("windowfocus", "--sync", number)
+        return number
 
     def press(self, *keys: str) -> None:
         self.tell("key", *keys)
