@@ -200,6 +200,28 @@ def test_temperature_stays_in_its_bounds() -> None:
     assert metrics.temperature(-np.eye(4), truth) == pytest.approx(20, rel=1e-3)
 
 
+def test_how_far_from_zero_the_error_of_calibrated_answers_lies() -> None:
+    rng = np.random.default_rng(3)
+    probs = metrics.softmax(2 * rng.normal(size=(240, 5)))
+    low, high = metrics.calibrated_interval(probs)
+    # Labels that follow the answers, drawn another way: 95 of 100 lie within.
+    reach = probs.cumsum(1)
+    drawn = ((rng.random((240, 400))[:, :, None] > reach[:, None, :]).sum(2)).clip(max=4)
+    errors = np.array([metrics.calibration_error(probs, truth) for truth in drawn.T])
+    assert 0.92 < np.mean((errors >= low) & (errors <= high)) < 0.98
+    assert (low, high) == pytest.approx(np.quantile(errors, (0.025, 0.975)), abs=0.008)
+
+
+def test_more_items_bring_the_error_of_calibrated_answers_nearer_to_zero() -> None:
+    probs = metrics.softmax(2 * np.random.default_rng(3).normal(size=(100, 5)))
+    few, many = (
+        metrics.calibrated_interval(probs),
+        metrics.calibrated_interval(np.tile(probs, (25, 1))),
+    )
+    assert many[1] < few[0]
+    assert metrics.calibrated_interval(np.eye(5)) == (0, 0)
+
+
 @given(n=st.integers(1, 60), classes=st.integers(2, 8), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_figures_lie_where_they_must(n: int, classes: int, seed: int) -> None:
@@ -212,6 +234,7 @@ def test_figures_lie_where_they_must(n: int, classes: int, seed: int) -> None:
     assert 0 <= got.macro_f1 <= 1
     assert 0 <= got.macro_f1_interval[0] <= got.macro_f1_interval[1] <= 1
     assert 0 <= got.ece <= 1
+    assert 0 <= got.ece_if_calibrated[0] <= got.ece_if_calibrated[1] <= 1
     assert got.nll >= 0
     assert sum(map(sum, got.confusion)) == sum(got.support) == got.n == n
     assert json.loads(json.dumps(got.to_dict(), allow_nan=False)) == got.to_dict()
@@ -225,7 +248,7 @@ def test_order_of_items_and_classes_does_not_matter(seed: int) -> None:
     order, classes = rng.permutation(40), rng.permutation(4)
     got = measure(probs, truth, LABELS)
     other = measure(probs[order][:, classes], np.argsort(classes)[truth[order]], LABELS)
-    for name in ("accuracy", "uar", "macro_f1", "ece", "nll"):
+    for name in ("accuracy", "uar", "macro_f1", "ece", "ece_if_calibrated", "nll"):
         assert getattr(got, name) == pytest.approx(getattr(other, name)), name
 
 

@@ -39,6 +39,8 @@ class Metrics:
         macro_f1: mean F1 over the classes that occur.
         macro_f1_interval: 95%, percentile bootstrap by item.
         ece: expected calibration error of the top probability, 15 equal bins (Guo et al., 2017).
+        ece_if_calibrated: where the ECE of answers exactly as sure as they should be lies in 95 of
+            100 cases; far from 0 on few items.
         nll: mean negative log-likelihood of the true class, in nats.
         recall: per class; None where the class does not occur.
         precision: per class; None where the class is never answered.
@@ -58,6 +60,7 @@ class Metrics:
     macro_f1: float
     macro_f1_interval: Interval
     ece: float
+    ece_if_calibrated: Interval
     nll: float
     recall: tuple[float | None, ...]
     precision: tuple[float | None, ...]
@@ -85,6 +88,7 @@ class Metrics:
             "macro_f1": self.macro_f1,
             "macro_f1_interval": list(self.macro_f1_interval),
             "ece": self.ece,
+            "ece_if_calibrated": list(self.ece_if_calibrated),
             "nll": self.nll,
             "labels": list(self.labels),
             "absent": list(self.absent),
@@ -138,6 +142,7 @@ def measure(
         macro_f1=macro_f1(matrix),
         macro_f1_interval=macro_f1_interval(matrix, seed=seed),
         ece=calibration_error(p, y),
+        ece_if_calibrated=calibrated_interval(p, seed=seed),
         nll=negative_log_likelihood(p, y),
         recall=_shares(hits, support),
         precision=_shares(hits, answered),
@@ -240,6 +245,37 @@ def calibration_error(
     return float(np.abs(found.hits - found.confidence).sum() / len(truth))
 
 
+def calibrated_interval(
+    probabilities: NDArray[np.floating[Any]],
+    bins: int = BINS,
+    *,
+    draws: int = DRAWS // 2,
+    seed: int = 0,
+) -> Interval:
+    """Where the ECE would lie in 95 of 100 cases if the answers were calibrated.
+
+    What is right is drawn with the answers' own top probabilities: consistency resampling (Bröcker
+    and Smith, 2007). An ECE within it is no sign of answers that are too sure or too unsure.
+
+    Args:
+        probabilities: ``(n, k)``, rows sum to 1.
+        bins: as for :func:`calibration_error`.
+        draws: how often.
+        seed: of the draws.
+    """
+    top = np.sort(probabilities.max(1))
+    place = _bins_of(top, bins)
+    starts = np.flatnonzero(np.diff(place, prepend=-1))
+    expected = np.add.reduceat(top, starts)
+    rng = np.random.default_rng(seed)
+    found = np.empty(draws)
+    for draw in range(draws):
+        hits = np.add.reduceat((rng.random(len(top)) < top).astype(np.int64), starts)
+        found[draw] = np.abs(hits - expected).sum() / len(top)
+    low, high = np.quantile(found, (0.025, 0.975))
+    return float(low), float(high)
+
+
 @dataclass(frozen=True, eq=False)
 class Reliability:
     """Answers sorted into equal bins ``(low, high]`` of their top probability.
@@ -269,13 +305,18 @@ def reliability(
     """
     top = probabilities.max(1)
     hit = probabilities.argmax(1) == truth
-    place = np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
+    place = _bins_of(top, bins)
     return Reliability(
         edges=np.linspace(0, 1, bins + 1),
         count=np.bincount(place, minlength=bins),
         hits=np.bincount(place[hit], minlength=bins),
         confidence=np.bincount(place, weights=top, minlength=bins).astype(np.float64),
     )
+
+
+def _bins_of(top: NDArray[np.floating[Any]], bins: int) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
+    return found
 
 
 def negative_log_likelihood(

@@ -359,6 +359,6 @@ def _headline(figure: Figure) -> dict[str, Any]:
     full = figure.to_dict()
     keys = (
         *("protocol", "n", "accuracy", "accuracy_interval", "uar", "uar_interval"),
-        *("uar_interval_by_group", "ece", "nll"),
+        *("uar_interval_by_group", "ece", "ece_if_calibrated", "nll"),
     )
     return {key: full[key] for key in keys}

@@ -81,7 +81,7 @@ def test_the_report_says_what_was_found() -> None:
         "# m@1 on ravdess, unseen\n",
         "Speakers never met in training: ravdess 07. n = 60.\n",
         "> **Warning.** Leaky: the same speakers.\n",
-        "| | n | accuracy | UAR | macro-F1 | ECE | NLL |\n",
+        "| | n | accuracy | UAR | macro-F1 | ECE (if calibrated) | NLL |\n",
         f"({low} to {high})",
         "| **Unseen** | 60 | **66.7%** (54.1 to 77.3)",
         "| Duration only | 2 | 50.0%",

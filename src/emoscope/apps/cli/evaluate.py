@@ -134,9 +134,8 @@ def _notes(result: Evaluation) -> list[str]:
     from emoscope.training.report.text import notes
 
     m = result.main.metrics
-    low, high = m.macro_f1_interval
     return [
-        f"Macro-F1 {m.macro_f1:.1%} ({low * 100:.1f} to {high * 100:.1f}), NLL {m.nll:.3f}.",
+        f"Macro-F1 {m.macro_f1:.1%} ({_interval(m.macro_f1_interval)}), NLL {m.nll:.3f}.",
         *notes(result),
     ]
 

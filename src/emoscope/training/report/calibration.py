@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.training.metrics import Reliability, calibration_error, reliability, wilson
+from emoscope.training.metrics import (
+    Reliability,
+    calibrated_interval,
+    calibration_error,
+    reliability,
+    wilson,
+)
 from emoscope.training.report import style
 
 _LEFT, _WIDTH = 1.05, 6.55
@@ -34,6 +40,7 @@ def draw_reliability(
     """
     found = reliability(probs, truth)
     ece, confident = calibration_error(probs, truth), float(probs.max(1).mean())
+    low, high = calibrated_interval(probs)
     right = float((probs.argmax(1) == truth).mean())
     with style.picture(path, 7.6) as figure:
         style.heading(
@@ -41,7 +48,7 @@ def draw_reliability(
             "Reliability diagram",
             about,
             f"{len(truth):,} items. Says {confident:.1%} on average, is right {right:.1%} of the "
-            f"time. ECE {ece:.3f}.",
+            f"time. ECE {ece:.3f}; if calibrated {low:.3f} to {high:.3f}.",
         )
         _key(figure, 1.28)
         _diagram(style.axes(figure, _LEFT, 1.45, _WIDTH, 3.9), found)

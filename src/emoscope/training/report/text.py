@@ -123,11 +123,14 @@ def confusions(metrics: Metrics) -> list[str]:
 def notes(evaluation: Evaluation) -> list[str]:
     """How the figures came about, a sentence each."""
     metrics = evaluation.main.metrics
+    low, high = metrics.ece_if_calibrated
     told = [
         f"Intervals are 95%: accuracy after Wilson, UAR and macro-F1 by bootstrap over "
         f"{metrics.n:,} items.",
         "UAR: unweighted average recall. ECE: expected calibration error, 15 bins. NLL: negative "
         "log-likelihood in nats.",
+        "If all answers were exactly as sure as they should be, so many items would have an ECE "
+        f"of {low:.3f} to {high:.3f} in 95 of 100 cases (Bröcker and Smith, 2007).",
     ]
     if metrics.uar_interval_by_group is not None:
         told.append(
@@ -146,7 +149,10 @@ def interval(bounds: Interval) -> str:
 
 
 def _headline(figures: Sequence[Figure]) -> list[str]:
-    rows = ["| | n | accuracy | UAR | macro-F1 | ECE | NLL |", "| --- |" + " ---: |" * 6]
+    rows = [
+        "| | n | accuracy | UAR | macro-F1 | ECE (if calibrated) | NLL |",
+        "| --- |" + " ---: |" * 6,
+    ]
     for number, figure in enumerate(figures):
         m = figure.metrics
         bold = "" if number else "**"
@@ -157,7 +163,8 @@ def _headline(figures: Sequence[Figure]) -> list[str]:
         )
         cells = (f"{bold}{share:.1%}{bold} ({interval(bounds)})" for share, bounds in shares)
         name = f"{bold}{_plain(_named(figure))}{bold}"
-        rows.append(f"| {name} | {m.n:,} | {' | '.join(cells)} | {m.ece:.3f} | {m.nll:.3f} |")
+        ece = f"{m.ece:.3f} ({m.ece_if_calibrated[0]:.3f} to {m.ece_if_calibrated[1]:.3f})"
+        rows.append(f"| {name} | {m.n:,} | {' | '.join(cells)} | {ece} | {m.nll:.3f} |")
     return rows
 
 
