@@ -197,6 +197,15 @@ def test_each_key_does_what_it_says(
     assert running.end() == (0, "")
 
 
+def test_it_is_drawn_without_opengl(live: Callable[..., Running]) -> None:
+    running = live(*DEMO)
+    loaded = Path(f"/proc/{running.process.pid}/maps").read_text(encoding="utf-8")
+    assert "libX11" in loaded
+    assert "libGL" not in loaded
+    running.press("q")
+    assert running.end() == (0, "")
+
+
 def test_ctrl_c_and_being_asked_to_end_end_it(live: Callable[..., Running]) -> None:
     running = live(*DEMO)
     running.saved()

@@ -23,6 +23,7 @@ _USUAL, _MOST = 2 / 3, 0.9  # of the desktop
 _IDLE_S = 1 / 30  # how long to wait for a frame before meters are drawn without one
 _SHORTEST_S = 1 / 60  # no display shows more
 _DRIVER, _INVISIBLE = "SDL_VIDEODRIVER", ("offscreen", "dummy")
+_BY_OPENGL = "SDL_FRAMEBUFFER_ACCELERATION"
 
 
 class Window(Closing):
@@ -50,6 +51,9 @@ class Window(Closing):
             # SDL makes do with no screen at all, unless it was asked to.
             if self._pygame.display.get_driver() in _INVISIBLE and not os.environ.get(_DRIVER):
                 raise self._pygame.error("the display does not answer")
+            if self._pygame.display.get_driver() == "x11":
+                # Else SDL opens it twice to draw by OpenGL: ten times as slow without a GPU.
+                os.environ.setdefault(_BY_OPENGL, "0")
             self._size = size or _fitting(self._pygame.display.get_desktop_sizes())
             self._surface = self._open()
         except self._pygame.error as error:
