@@ -194,3 +194,12 @@ def test_the_rate_rises_then_falls_along_a_cosine() -> None:
 def test_precision_is_what_was_asked_for() -> None:
     assert precision_of("32-true", "cpu", autocast=True) == "32-true"
     assert precision_of("auto", "cpu", autocast=False) == "32-true"
+
+
+@pytest.mark.parametrize(("units", "wanted"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_bfloat16_is_taken_where_there_are_matrix_units(
+    monkeypatch: pytest.MonkeyPatch, units: bool, wanted: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: units)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # of no use alone
+    assert precision_of("auto", "cpu", autocast=True) == wanted
