@@ -73,7 +73,7 @@ class BlockGate(ABC):
         if chunk.ndim != 1:
             raise ValueError(f"expected a waveform of shape (time,), got {chunk.shape}")
         finished: list[Span] = []
-        taken = self._silence_before(chunk) if self._began is None else 0
+        taken = self._begin(chunk) if self._began is None else 0
         while taken < chunk.size:
             whole = 0 if self._filled else (chunk.size - taken) // self._block
             whole = min(whole, MOST_BLOCKS)
@@ -105,8 +105,8 @@ class BlockGate(ABC):
         self.reset()
         return finished
 
-    def _silence_before(self, chunk: NDArray[np.float32]) -> int:
-        """Samples before the first sound; where there is one, the first block begins with it."""
+    def _begin(self, chunk: NDArray[np.float32]) -> int:
+        """Begin blocks and spans with the first sound, if there is one; the samples before it."""
         sound = np.isfinite(chunk) & (np.abs(chunk) > _SILENT)
         count = int(sound.argmax()) if sound.any() else chunk.size
         self._samples += count
