@@ -47,8 +47,8 @@ def draw_reliability(
             figure,
             "Reliability diagram",
             about,
-            f"{len(truth):,} items. Says {confident:.1%} on average, is right {right:.1%} of the "
-            f"time. ECE {ece:.3f}; if calibrated {low:.3f} to {high:.3f}.",
+            f"{len(truth):,} items. Says {confident:.1%}, is right in {right:.1%}. "
+            f"ECE {ece:.3f}; if calibrated {low:.3f} to {high:.3f}.",
         )
         _key(figure, 1.28)
         _diagram(style.axes(figure, _LEFT, 1.45, _WIDTH, 3.9), found)
