@@ -211,7 +211,7 @@ def precision_of(wanted: str, accelerator: str, autocast: bool) -> str:
 
 
 def _processor_has_matrix_units() -> bool:
-    # Dot products of bfloat16 alone (AVX-512) take up to twice as long as float32.
+    # Dot products of bfloat16 alone (AVX-512) take longer than float32 (docs/experiments.md).
     capable = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     return bool(capable())
 
