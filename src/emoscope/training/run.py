@@ -22,13 +22,14 @@ from emoscope.export.files import atomic_path
 from emoscope.labels import LabelSet
 from emoscope.models.load import load as load_model
 from emoscope.models.metadata import ModelMetadata
+from emoscope.training.calibration import softmax, temperature
 from emoscope.training.datasets import load as corpora
 from emoscope.training.datasets.corpora import FaceCorpus, Items, SpeechCorpus
 from emoscope.training.datasets.pictures import scaled
 from emoscope.training.evaluate.figures import Evaluation, Figure
 from emoscope.training.evaluate.items import evaluation_of, predict
 from emoscope.training.export import write_metadata
-from emoscope.training.metrics import measure, softmax, temperature
+from emoscope.training.metrics import measure
 from emoscope.training.predictions import Predictions
 from emoscope.training.recipe import Recipe, Settings
 from emoscope.training.recipes import load_recipe

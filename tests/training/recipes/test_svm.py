@@ -16,8 +16,8 @@ from emoscope.errors import DatasetError, MissingExtraError, ModelIntegrityError
 from emoscope.labels import LabelSet  # noqa: E402
 from emoscope.models.metadata import ModelMetadata  # noqa: E402
 from emoscope.training import svm_export  # noqa: E402
+from emoscope.training.calibration import softmax  # noqa: E402
 from emoscope.training.datasets.corpora import Clip, SpeechCorpus  # noqa: E402
-from emoscope.training.metrics import softmax  # noqa: E402
 from emoscope.training.recipe import Settings  # noqa: E402
 from emoscope.training.recipes import load_recipe, svm  # noqa: E402
 from emoscope.voice.recognise import VoiceRecogniser  # noqa: E402

@@ -16,8 +16,8 @@ transformers = pytest.importorskip("transformers", reason="transformers is not i
 from emoscope.errors import ModelError, ModelIntegrityError, ModelUnavailableError  # noqa: E402
 from emoscope.labels import LabelSet  # noqa: E402
 from emoscope.models.metadata import ModelMetadata  # noqa: E402
+from emoscope.training.calibration import softmax  # noqa: E402
 from emoscope.training.datasets.corpora import Clip, SpeechCorpus  # noqa: E402
-from emoscope.training.metrics import softmax  # noqa: E402
 from emoscope.training.nets import wav2vec2 as nets  # noqa: E402
 from emoscope.training.recipe import Settings  # noqa: E402
 from emoscope.training.recipes import load_recipe  # noqa: E402

@@ -16,10 +16,10 @@ from emoscope.labels import SHARED, LabelSet
 from emoscope.training.datasets.corpora import Clip, FaceCorpus, SpeechCorpus
 from emoscope.training.metrics import measure
 from emoscope.training.predictions import Predictions
-from emoscope.training.report.calibration import draw_reliability
 from emoscope.training.report.confusion import draw_confusion
 from emoscope.training.report.curves import draw_curves, read_curves
 from emoscope.training.report.matrix_picture import draw_matrix
+from emoscope.training.report.reliability import draw_reliability
 from emoscope.training.report.sheet import draw_mistakes, log_mel, worst
 from emoscope.training.spectrogram import HOP, MELS, WINDOW, fourier_matrix, mel_matrix
 
@@ -112,7 +112,8 @@ def test_reliability_shades_which_way_it_errs(tmp_path: Path) -> None:
     shy = answers(truth, np.repeat([0, 1], [95, 5]), labels, sure=0.5)
     for predictions, more, less in ((bold, orange, pale), (shy, pale, orange)):
         path = tmp_path / "x.png"
-        draw_reliability(predictions.probs, predictions.truth, "model", path)
+        probs, truth = predictions.probs, predictions.truth
+        draw_reliability(measure(probs, truth, labels), probs, truth, "model", path)
         image = look(path)
         assert share_of(image, more) > 10 * share_of(image, less) > 0
 

@@ -10,7 +10,7 @@ import pytest
 
 from emoscope.labels import SHARED, SHARED_LABELS, VOICE_LABELS, LabelSet
 from emoscope.models.spaces import Modality
-from emoscope.training.metrics import softmax
+from emoscope.training.calibration import softmax
 
 if TYPE_CHECKING:
     from emoscope.training.translation.embeddings import Side

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 
 from emoscope.errors import ModelError
-from emoscope.training.metrics import softmax
+from emoscope.training.calibration import softmax
 from emoscope.training.translation.heads import recover
 
 RNG = np.random.default_rng(3)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from emoscope.fusion.model import CASES, FusionModel
 from emoscope.fusion.pool import FLOOR
 from emoscope.labels import SHARED
+from emoscope.training.calibration import calibration_error
 from emoscope.training.fusion.fit import Tuples, answers
-from emoscope.training.metrics import Interval, calibration_error, negative_log_likelihood
+from emoscope.training.metrics import Interval, negative_log_likelihood
 
 DRAWS = 1000
 

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emoscope.labels import FERPLUS_LABELS, SHARED
+from emoscope.training.calibration import temperature
 from emoscope.training.datasets.corpora import FaceCorpus
 from emoscope.training.datasets.ferplus import vote_winner
 from emoscope.training.export import round_to_half
 from emoscope.training.face_recipe import FaceRecipe, logits_of, one_hot
 from emoscope.training.loop import Batch, Schedule
-from emoscope.training.metrics import temperature
 from emoscope.training.nets import faceres
 from emoscope.training.nets.face import CROP_SIZE, SIDE, FaceNet
 from emoscope.training.recipe import Settings

@@ -10,9 +10,9 @@ from emoscope.errors import ModelError
 from emoscope.export.files import atomic_path
 from emoscope.training.datasets.corpora import FaceCorpus, SpeechCorpus
 from emoscope.training.predictions import Predictions
-from emoscope.training.report.calibration import draw_reliability
 from emoscope.training.report.confusion import draw_confusion
 from emoscope.training.report.curves import draw_curves
+from emoscope.training.report.reliability import draw_reliability
 from emoscope.training.report.sheet import draw_mistakes
 from emoscope.training.report.text import title, to_markdown
 
@@ -77,8 +77,9 @@ def _draw(
 ) -> list[str]:
     """Draw what there is, remove what an older report had beyond; names of the pictures."""
     name = title(evaluation)
-    draw_confusion(evaluation.main.metrics, name, folder / "confusion.png")
-    draw_reliability(predictions.probs, predictions.truth, name, folder / "reliability.png")
+    metrics, probs, truth = evaluation.main.metrics, predictions.probs, predictions.truth
+    draw_confusion(metrics, name, folder / "confusion.png")
+    draw_reliability(metrics, probs, truth, name, folder / "reliability.png")
     drawn = ["confusion.png", "reliability.png"]
     if curves is not None:
         draw_curves(curves, evaluation.model, folder / "curves.png")

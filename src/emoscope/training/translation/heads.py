@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import ModelError
-from emoscope.training.metrics import softmax
+from emoscope.training.calibration import softmax
 
 LEAST_AGREEMENT = 0.99
 _FLOOR = 1e-9  # float32 answers below it are rounding

@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.training.metrics import (
-    Reliability,
-    calibrated_interval,
-    calibration_error,
-    reliability,
-    wilson,
-)
+from emoscope.training.calibration import Reliability, reliability
+from emoscope.training.metrics import Metrics, wilson
 from emoscope.training.report import style
 
 _LEFT, _WIDTH = 1.05, 6.55
@@ -24,11 +19,16 @@ _BOLD, _SHY = style.blend(0.4, style.WRONG), style.blend(0.28, style.RIGHT)
 
 
 def draw_reliability(
-    probs: NDArray[np.float64], truth: NDArray[np.int64], about: str, path: Path
+    metrics: Metrics,
+    probs: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    about: str,
+    path: Path,
 ) -> None:
     """Accuracy against confidence in 15 bins, and below it how many answers are how confident.
 
     Args:
+        metrics: of these answers.
         probs: ``(n, k)``.
         truth: ``(n,)``.
         about: which model, which items.
@@ -39,16 +39,15 @@ def draw_reliability(
         OSError: the file cannot be written.
     """
     found = reliability(probs, truth)
-    ece, confident = calibration_error(probs, truth), float(probs.max(1).mean())
-    low, high = calibrated_interval(probs)
-    right = float((probs.argmax(1) == truth).mean())
+    confident = float(probs.max(1).mean())
+    low, high = metrics.ece_if_calibrated
     with style.picture(path, 7.6) as figure:
         style.heading(
             figure,
             "Reliability diagram",
             about,
-            f"{len(truth):,} items. Says {confident:.1%}, is right in {right:.1%}. "
-            f"ECE {ece:.3f}; if calibrated {low:.3f} to {high:.3f}.",
+            f"{metrics.n:,} items. Says {confident:.1%}, is right in {metrics.accuracy:.1%}. "
+            f"ECE {metrics.ece:.3f}; if calibrated {low:.3f} to {high:.3f}.",
         )
         _key(figure, 1.28)
         _diagram(style.axes(figure, _LEFT, 1.45, _WIDTH, 3.9), found)
