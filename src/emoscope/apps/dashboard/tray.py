@@ -45,24 +45,36 @@ def show() -> None:
 
 
 def _rows() -> None:
-    busy = desk().is_busy
-    open_before = sum(item.is_open for item in desk().items)
+    before = _seen()
 
-    @st.fragment(run_every=_LOOK_EVERY_S if busy else None)
     def rows() -> None:
-        items = desk().items
-        if sum(item.is_open for item in items) != open_before:
+        if _seen() != before:  # only in a fragment: what lies below must be drawn again too
             st.rerun()
+        items = desk().items
         many = len(items) > _MOST_ROWS
         with st.container(height=_MOST_ROWS * _ROW_PX if many else "content", key="tray"):
             for item in items:
                 _row(item)
-        if len(items) > 1 and st.button("Remove all", type="tertiary", icon=":material/delete:"):
-            for item in items:
-                desk().remove(item)
-            st.rerun()
+        if len(items) > 1:
+            st.button(
+                "Remove all", type="tertiary", icon=":material/delete:", on_click=_clear, args=items
+            )
 
-    rows()
+    if desk().is_busy:
+        st.fragment(rows, run_every=_LOOK_EVERY_S)()
+    else:
+        rows()
+
+
+def _seen() -> tuple[object, ...]:
+    """What the page below the rows depends on."""
+    open_or_not = ((item.number, item.is_open) for item in desk().items)
+    return st.session_state.get("selected"), *open_or_not
+
+
+def _clear(*items: Item) -> None:
+    for item in items:
+        desk().remove(item)
 
 
 def _row(item: Item) -> None:
@@ -70,22 +82,25 @@ def _row(item: Item) -> None:
     kind = item.reading.analysis.kind if item.reading else None
     icon = _ICONS[kind] if kind else "error" if item.state == "failed" else "hourglass_top"
     with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-        asked = st.button(
+        st.button(
             plain(item.name) or "unnamed",
             key=f"row-{item.number}",
             icon=f":material/{icon}:",
             type="primary" if chosen else "secondary",
             width="stretch",
+            on_click=select,
+            args=(item,),
         )
-        # Running the page again would undo a step to another page that somebody takes meanwhile.
-        if asked and not chosen:
-            select(item)
-            st.rerun()
         st.html(_state(item), width=_STATE_PX)
         label = f"Remove {plain(item.name)}"
-        if st.button("", key=f"away-{item.number}", icon=":material/close:", help=label):
-            desk().remove(item)
-            st.rerun()
+        st.button(
+            "",
+            key=f"away-{item.number}",
+            icon=":material/close:",
+            help=label,
+            on_click=_clear,
+            args=(item,),
+        )
 
 
 def _state(item: Item) -> str:
