@@ -44,6 +44,48 @@ def test_dulled_sound_lacks_what_lies_above(hz: int) -> None:
     np.testing.assert_allclose(found[place > hz + 1], 0.0, atol=1e-6)
 
 
+def test_parts_are_stretches_of_the_speech() -> None:
+    speech, rng = np.arange(40_000, dtype=np.float32), np.random.default_rng(0)
+    parts = [voice_views._part(speech, rng) for _ in range(200)]
+    for part in parts:
+        np.testing.assert_array_equal(part, np.arange(part[0], part[0] + len(part)))
+    sizes, starts = [len(part) for part in parts], [part[0] for part in parts]
+    assert 12_000 <= min(sizes) < 14_000 < 34_000 < max(sizes) <= 36_000
+    assert min(starts) < 1_000 < 20_000 < max(starts)
+    assert len(voice_views._part(speech[:9_000], rng)) >= 8_000
+    assert len(voice_views._part(speech[:100], rng)) == 100
+
+
+def test_joined_speech_is_both_with_a_pause_between() -> None:
+    one, other = np.full(5_000, 1, np.float32), np.full(7_000, 2, np.float32)
+    orders, pauses = set(), []
+    for seed in range(40):
+        found = voice_views._joined(one, other, np.random.default_rng(seed))
+        heard = found[found > 0]
+        orders.add(heard[0])
+        assert np.flatnonzero(np.diff(heard)).tolist() == [4_999 if heard[0] == 1 else 6_999]
+        assert len(heard) == 12_000
+        pauses.append(len(found) - 12_000)
+    assert orders == {1, 2}
+    assert 800 <= min(pauses) < 2_000 < 8_000 < max(pauses) <= 9_600
+
+
+def test_only_a_voice_with_the_same_label_is_joined() -> None:
+    said = (
+        ("d", "ravdess", "01", "sad"),
+        ("c", "ravdess", "01", "sad"),
+        ("b", "ravdess", "01", "fear"),
+        ("a", "ravdess", "02", "sad"),
+        ("e", "emodb", "01", "sad"),
+        ("a", "ravdess", "01", "sad"),
+    )
+    clips = tuple(Clip(Path(f"{name}.wav"), *rest) for name, *rest in said)
+    wave, ends = np.zeros(100, np.float32), np.array([[0, 100]] * 6)
+    items = SpeechCorpus(clips, (wave,) * 6, ends, label_set_of(["fear", "sad"]))
+    assert voice_views._alike(items, 0) == [5, 1]
+    assert voice_views._alike(items, 2) == [2]
+
+
 @pytest.fixture(scope="module")
 def front() -> WhisperEncoder:
     """With random weights, so that it is not deaf."""
@@ -58,7 +100,7 @@ def front() -> WhisperEncoder:
 
 def test_the_first_view_is_the_speech_as_it_is(front: WhisperEncoder) -> None:
     items = spoken()
-    views = voice_views.views_of(front, items, 0, 3)
+    views = voice_views.views_of(front, items, 0, 2, 1)
     wave = torch.from_numpy(items.speech(0))
     with torch.inference_mode():
         (heard,) = front(wave[None], torch.tensor([len(wave)]))
@@ -68,10 +110,10 @@ def test_the_first_view_is_the_speech_as_it_is(front: WhisperEncoder) -> None:
 
 def test_views_differ_and_depend_on_the_name_alone(front: WhisperEncoder) -> None:
     items = spoken()
-    views = voice_views.views_of(front, items, 0, 4)
-    assert len({view.tobytes() for view in views}) == 4
-    again = voice_views.views_of(front, items.take(np.array([1, 0])), 1, 4)
-    other = voice_views.views_of(front, items, 1, 4)
+    views = voice_views.views_of(front, items, 0, 4, 4)
+    assert len({view.tobytes() for view in views}) == 8
+    again = voice_views.views_of(front, items.take(np.array([1, 0])), 1, 4, 4)
+    other = voice_views.views_of(front, items, 1, 4, 4)
     np.testing.assert_array_equal(views, again)
     np.testing.assert_allclose(other[0], views[0], rtol=1e-2, atol=1e-2)  # another width of batch
     assert all(not np.allclose(a, b, atol=0.05) for a, b in zip(views[1:], other[1:], strict=True))

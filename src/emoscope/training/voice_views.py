@@ -17,21 +17,62 @@ Floats = NDArray[np.float64]
 
 
 def views_of(
-    front: WhisperEncoder, items: SpeechCorpus, row: int, count: int
+    front: WhisperEncoder, items: SpeechCorpus, row: int, whole: int, pieces: int
 ) -> NDArray[np.float16]:
-    """Views of a recording, the first as it is: what the network hears of them, ``(count, size)``.
+    """Views of a recording: what the network hears of them, ``(whole + pieces, size)``.
 
-    In half precision, as many of them are kept. They depend on the recording's name alone, so that
-    neither the order in which they are asked for nor a resumed run changes anything.
+    The first is the recording as it is, those up to ``whole`` are varied. The rest are pieces of
+    speech, as whoever cuts what goes on has them: by turns a part of the recording, and a stretch
+    of it joined to another of the same voice and label among ``items``. A network that knows only
+    whole sentences reads such pieces badly (docs/experiments.md).
+
+    In half precision, as many of them are kept. They depend on the names of the recordings alone,
+    so that neither the order in which they are asked for nor a resumed run changes anything.
     """
     clip = items.clips[row]
     rng = np.random.default_rng(zlib.crc32(f"{clip.corpus}/{clip.path.name}".encode()))
     start, end = items.extents[row].tolist()
-    varied = [vary(items.waveforms[row], start, end, rng) for _ in range(count - 1)]
+    heard = [items.speech(row)]
+    heard += [vary(items.waveforms[row], start, end, rng) for _ in range(whole - 1)]
+    alike = _alike(items, row)
+    for number in range(pieces):
+        speech = items.speech(row)
+        if number % 2:
+            speech = _joined(speech, items.speech(alike[rng.integers(len(alike))]), rng)
+        piece = _part(speech, rng)
+        heard.append(vary(piece, 0, len(piece), rng))
     with torch.no_grad():
-        (heard,) = front(*pad([items.speech(row), *varied]))
-    found: NDArray[np.float16] = heard.half().numpy()
+        (told,) = front(*pad(heard))
+    found: NDArray[np.float16] = told.half().numpy()
     return found
+
+
+def _alike(items: SpeechCorpus, row: int) -> list[int]:
+    """Other recordings of this voice and label, by name; the recording itself where none is."""
+    wanted = items.clips[row]
+    found = [
+        (clip.path.name, other)
+        for other, clip in enumerate(items.clips)
+        if other != row
+        and (clip.corpus, clip.speaker, clip.label) == (wanted.corpus, wanted.speaker, wanted.label)
+    ]
+    return [other for _, other in sorted(found)] or [row]
+
+
+def _joined(
+    one: NDArray[np.float32], other: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Two stretches of speech in either order, with a pause as a speech gate bridges it."""
+    pause = np.zeros(int(rng.uniform(0.05, 0.6) * SAMPLE_RATE), np.float32)
+    first, second = (one, other) if rng.random() < 0.5 else (other, one)
+    return np.concatenate([first, pause, second])
+
+
+def _part(speech: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """30 to 90% of it, but half a second at least where there is as much."""
+    size = max(int(len(speech) * rng.uniform(0.3, 0.9)), min(len(speech), SAMPLE_RATE // 2))
+    start = int(rng.integers(len(speech) - size + 1))
+    return speech[start : start + size]
 
 
 def vary(

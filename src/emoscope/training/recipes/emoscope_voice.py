@@ -24,8 +24,9 @@ from emoscope.training.voice_views import views_of
 SMOOTHING = 0.1
 # TESS is one text read 200 times by one voice: a sample of it each epoch, and fewer views.
 TESS_PER_EPOCH = 400
-VIEWS = 10
-TESS_VIEWS = 4
+# Views of a recording: whole, and pieces of speech.
+VIEWS = (8, 6)
+TESS_VIEWS = (3, 2)
 TURNS = 4  # trainings more, for the temperature
 
 # Reported: four RAVDESS actors, two EMO-DB speakers, the younger TESS voice.
@@ -164,8 +165,8 @@ class EmoscopeVoice(VoiceRecipe):
         clip = items.clips[row]
         key = (str(clip.path), len(items.waveforms[row]))
         if key not in self._views:
-            count = TESS_VIEWS if clip.corpus == "tess" else VIEWS
-            self._views[key] = views_of(front, items, row, count)
+            whole, pieces = TESS_VIEWS if clip.corpus == "tess" else VIEWS
+            self._views[key] = views_of(front, items, row, whole, pieces)
         view: NDArray[np.float16] = self._views[key][int(rng.integers(len(self._views[key])))]
         return view
 
