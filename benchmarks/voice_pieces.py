@@ -22,7 +22,8 @@ from emoscope.media import SAMPLE_RATE
 from emoscope.training.datasets.speech import list_clips, read_waveform, speech_extent
 from emoscope.training.metrics import measure
 from emoscope.voice.activity import load_gate
-from emoscope.voice.recognise import LONGEST_READING_S, VoiceRecogniser
+from emoscope.voice.recognise import VoiceRecogniser, reading_spans
+from emoscope.voice.spans import Span
 
 Floats = NDArray[np.float32]
 Said = dict[tuple[str, str], list[Floats]]
@@ -36,10 +37,10 @@ def joined(parts: list[Floats]) -> Floats:
 
 
 def stretches(parts: list[Floats]) -> Iterator[Floats]:
-    """What is said, cut into equal pieces of at most 5 s wherever that falls."""
+    """What is said, cut as in use: into equal parts of at most 5 s, wherever that falls."""
     speech = joined(parts)
-    count = int(np.ceil(len(speech) / SAMPLE_RATE / LONGEST_READING_S))
-    yield from np.array_split(speech, count)
+    for span in reading_spans(Span(0.0, len(speech) / SAMPLE_RATE)):
+        yield speech[round(span.start_s * SAMPLE_RATE) : round(span.end_s * SAMPLE_RATE)]
 
 
 def pieces(said: Said) -> dict[str, list[tuple[str, Floats]]]:
@@ -83,7 +84,7 @@ def main() -> None:
     for kind, found in pieces(said).items():
         probs = recogniser.read([wave for _, wave in found])[0]
         truth = np.array([names.index(label) for label, _ in found])
-        m = measure(probs / probs.sum(1, keepdims=True), truth, names)
+        m = measure(probs, truth, names)
         length_s = np.mean([len(wave) for _, wave in found]) / SAMPLE_RATE
         low, high = m.uar_interval
         print(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from emoscope.training.calibration import (
     calibrated_interval,
@@ -13,19 +12,7 @@ from emoscope.training.calibration import (
 )
 from emoscope.training.metrics import negative_log_likelihood
 
-
-def sample(
-    n: int, classes: int, seed: int, skill: float = 1.0
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(0, classes, n)
-    logits = rng.normal(size=(n, classes)) + skill * np.eye(classes)[truth]
-    return softmax(logits), truth
-
-
-def onehot(answers: list[int], confidence: float, classes: int = 4) -> NDArray[np.float64]:
-    rest = (1 - confidence) / (classes - 1)
-    return np.where(np.eye(classes)[answers] == 1, confidence, rest)
+from .made_answers import onehot, sample
 
 
 def test_calibration_error_of_cases_made_by_hand() -> None:

@@ -9,24 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from emoscope.training import metrics
-from emoscope.training.calibration import softmax
 from emoscope.training.metrics import measure
 
+from .made_answers import onehot, sample
+
 LABELS = ("a", "b", "c", "d")
-
-
-def sample(
-    n: int, classes: int, seed: int, skill: float = 1.0
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(0, classes, n)
-    logits = rng.normal(size=(n, classes)) + skill * np.eye(classes)[truth]
-    return softmax(logits), truth
-
-
-def onehot(answers: list[int], confidence: float, classes: int = 4) -> NDArray[np.float64]:
-    rest = (1 - confidence) / (classes - 1)
-    return np.where(np.eye(classes)[answers] == 1, confidence, rest)
 
 
 @pytest.mark.parametrize("seed", range(5))

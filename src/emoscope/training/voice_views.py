@@ -32,14 +32,15 @@ def views_of(
     clip = items.clips[row]
     rng = np.random.default_rng(zlib.crc32(f"{clip.corpus}/{clip.path.name}".encode()))
     start, end = items.extents[row].tolist()
-    heard = [items.speech(row)]
+    speech = items.speech(row)
+    heard = [speech]
     heard += [vary(items.waveforms[row], start, end, rng) for _ in range(whole - 1)]
     alike = _alike(items, row)
     for number in range(pieces):
-        speech = items.speech(row)
+        said = speech
         if number % 2:
-            speech = _joined(speech, items.speech(alike[rng.integers(len(alike))]), rng)
-        piece = _part(speech, rng)
+            said = _joined(speech, items.speech(alike[rng.integers(len(alike))]), rng)
+        piece = _part(said, rng)
         heard.append(vary(piece, 0, len(piece), rng))
     with torch.no_grad():
         (told,) = front(*pad(heard))

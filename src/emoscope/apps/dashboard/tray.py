@@ -46,24 +46,29 @@ def show() -> None:
 
 def _rows() -> None:
     before = _seen()
+    if not desk().is_busy:
+        _draw_rows()
+        return
 
+    @st.fragment(run_every=_LOOK_EVERY_S)
     def rows() -> None:
-        if _seen() != before:  # only in a fragment: what lies below must be drawn again too
+        if _seen() != before:  # what lies below must be drawn again too
             st.rerun()
-        items = desk().items
-        many = len(items) > _MOST_ROWS
-        with st.container(height=_MOST_ROWS * _ROW_PX if many else "content", key="tray"):
-            for item in items:
-                _row(item)
-        if len(items) > 1:
-            st.button(
-                "Remove all", type="tertiary", icon=":material/delete:", on_click=_clear, args=items
-            )
+        _draw_rows()
 
-    if desk().is_busy:
-        st.fragment(rows, run_every=_LOOK_EVERY_S)()
-    else:
-        rows()
+    rows()
+
+
+def _draw_rows() -> None:
+    items = desk().items
+    many = len(items) > _MOST_ROWS
+    with st.container(height=_MOST_ROWS * _ROW_PX if many else "content", key="tray"):
+        for item in items:
+            _row(item)
+    if len(items) > 1:
+        st.button(
+            "Remove all", type="tertiary", icon=":material/delete:", on_click=_clear, args=items
+        )
 
 
 def _seen() -> tuple[object, ...]:
