@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from unheard import ACTORS, unheard
 
 from emoscope.media import SAMPLE_RATE
-from emoscope.training.datasets.speech import list_clips, read_waveform, speech_extent
 from emoscope.training.metrics import measure
 from emoscope.voice.activity import load_gate
 from emoscope.voice.recognise import VoiceRecogniser, reading_spans
@@ -27,7 +27,6 @@ from emoscope.voice.spans import Span
 
 Floats = NDArray[np.float32]
 Said = dict[tuple[str, str], list[Floats]]
-ACTORS = ("17", "18", "19", "20")
 PAUSE = np.zeros(int(0.3 * SAMPLE_RATE), np.float32)
 
 
@@ -72,11 +71,8 @@ def main() -> None:
     recogniser = VoiceRecogniser(asked.model, threads=1)
     gate = load_gate("light")
     said: Said = {}
-    for clip in list_clips("ravdess", asked.data):
-        if clip.speaker in ACTORS:
-            wave = read_waveform(clip.path)
-            start, end = speech_extent(wave, gate)[:2]
-            said.setdefault((clip.speaker, clip.label), []).append(wave[start:end])
+    for clip in unheard(asked.data, gate):
+        said.setdefault((clip.speaker, clip.label), []).append(clip.wave[clip.start : clip.end])
     names = recogniser.labels.names
     print(f"{recogniser.name}, RAVDESS actors {', '.join(ACTORS)}\n")
     print("| piece | n | mean length | UAR | ECE |")

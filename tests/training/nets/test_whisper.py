@@ -80,7 +80,8 @@ def test_the_spectrogram_is_whispers_between_the_ends_of_what_is_heard() -> None
     found = mel[0][:, between].numpy()
     assert not mel[0][:, ~between].any()
     extract = transformers.WhisperFeatureExtractor(feature_size=80)
-    power = np.convolve(np.square(waveform, dtype=np.float64), np.ones(128))[: len(waveform)]
+    low = np.convolve(waveform.astype(np.float64), [1, 2, 1])[: len(waveform)]
+    power = np.convolve(np.square(low), np.ones(128))[: len(waveform)]
     first = np.flatnonzero(power > power.max() * np.exp(-9.0))[0]
     # Zeros about it instead of its mirror image.
     longer = np.pad(waveform[first:], (480, 480))
@@ -208,12 +209,37 @@ def test_what_a_codec_leaves_of_the_highest_tones_is_no_cue(
 
     def without(low: float, high: float) -> np.ndarray:
         kept = np.fft.irfft(spectrum * ((hz < low) | (hz > high)), len(waveform))
-        # Where it begins stays the same.
-        return np.where(np.arange(len(waveform)) < 400, waveform, kept).astype(np.float32)
+        return kept.astype(np.float32)
 
     alone = heard_by(encoder, waveform)[0]
     assert np.abs(heard_by(encoder, without(7_000, 9_000))[0] - alone).max() < 0.02
     assert np.abs(heard_by(encoder, without(5_000, 7_000))[0] - alone).max() > 0.1
+
+
+def test_the_highest_tones_alone_are_not_heard() -> None:
+    time = np.arange(24_000) / 16_000
+    quiet = voice(24_000) * np.where((time > 0.25) & (time < 1.0), 1.0, 0.0)
+    hissing = quiet + 0.02 * np.sin(2 * np.pi * 7_600 * time)  # 20 dB below, before and after too
+    pair = pad([quiet.astype(np.float32), hissing.astype(np.float32)])
+    lengths = whisper.begun(*pair)[1]
+    assert abs(int(lengths[0] - lengths[1])) <= 2
+    frames = whisper.WhisperMel()(*pair)[1]
+    np.testing.assert_allclose(frames[0], frames[1], atol=0.01)
+    assert 70 < int(frames[0, 1].sum()) < 78
+
+
+def test_last_frames_fade_in_as_they_are_heard(encoder: whisper.WhisperEncoder) -> None:
+    speech = voice(13_000)
+    level = np.abs(speech[:9_000]).max() / np.abs(speech[9_000:]).max()
+    told, last = [], []
+    for faint in np.arange(-40.2, -38.2, 0.05):
+        speech_then_whisper = speech.copy()
+        speech_then_whisper[9_000:] *= level * 10 ** (faint / 20)
+        told.append(heard_by(encoder, speech_then_whisper)[0])
+        last.append(int((encoder.mel(*pad([speech_then_whisper]))[1][0, 0] > 0).sum()))
+    assert last[-1] > last[0] + 5  # one after another
+    steps = np.abs(np.diff(np.stack(told), axis=0)).max(1)
+    assert steps.max() < 0.06, steps.max()
 
 
 @pytest.mark.parametrize("samples", [1, 100, 119, 121, 159, 160, 2_041, 2_100, 2_199])

@@ -34,6 +34,8 @@ BANDS = 80
 # From this band on (6.6 kHz) all say what the one below hears: what a codec or a converter leaves
 # up there tells of the recording, not of the voice.
 _TOP = 75
+# Bins of 40 Hz whose power says how loud a frame is: a codec or a converter does not change them.
+_LOWEST, _HIGHEST = 2, 166
 WIDTH = 384
 HEADS = 6
 # How far below the loudest frame, or 8 ms, anything is heard, in natural log of power (9: 39 dB).
@@ -60,8 +62,9 @@ class WhisperMel(nn.Module):
     Frames of 25 ms every 10 ms, the first about where anything is first heard, the last the last
     in which anything is heard, all at one level: neither gain nor silence about the speech is a
     cue, to the sample. The second output says which frames lie between those two, and how well
-    each is heard, 0 to 1; frames outside are 0. But for level, ends and the bands above 6.6 kHz,
-    what ``transformers.WhisperFeatureExtractor`` gives.
+    each is heard, 0 to 1; frames outside are 0. The last ones fade as they are heard, so that none
+    comes or goes at once. But for level, ends and the bands above 6.6 kHz, what
+    ``transformers.WhisperFeatureExtractor`` gives.
     """
 
     basis: Tensor
@@ -86,13 +89,13 @@ class WhisperMel(nn.Module):
         waves = waves * waves
         power = waves[:, : WINDOW // 2 + 1] + waves[:, WINDOW // 2 + 1 :]
         step = torch.arange(power.shape[2], device=waveform.device)[None]
-        total = power.sum(1) * (step * HOP - WINDOW // 2 < lengths[:, None])
+        total = power[:, _LOWEST:_HIGHEST].sum(1) * (step * HOP - WINDOW // 2 < lengths[:, None])
         loudest = total.amax(1, keepdim=True)
         above = torch.log(total.clamp(min=1e-30) / loudest.clamp(min=_SILENT)) + FLOOR
         heard = (above / _RAMP).clamp(0.0, 1.0) * (loudest > _SILENT)
         level = (total * heard).sum(1) / heard.sum(1).clamp(min=1.0)
         scale = (_POWER / level.clamp(min=1e-12))[:, None, None]
-        between = (heard.flip(1).cumsum(1).flip(1) > 0).to(power.dtype)[:, None]
+        between = heard.flip(1).cumsum(1).flip(1).clamp(max=1.0)[:, None]
         level = torch.log10(((self.bands @ power) * scale).clamp(min=1e-10)) * between
         floor = (level + (between - 1) * 1e4).amax((1, 2), keepdim=True) - _RANGE
         level = (torch.maximum(level, floor) / 4.0 + 1.0) * between
@@ -103,7 +106,10 @@ def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     """Waveforms from where anything is first heard, zeros behind them, and their lengths."""
     time = torch.arange(waveform.shape[1], device=waveform.device)[None]
     waveform = waveform * (time < lengths[:, None]).to(waveform.dtype)
-    power = F.pad(waveform * waveform, (_TOGETHER - 1, 0))
+    # Without the highest tones, by the simplest filter that has none at 8 kHz.
+    low = F.pad(waveform, (2, 0))
+    low = low[:, :-2] + 2.0 * low[:, 1:-1] + low[:, 2:]
+    power = F.pad(low * low, (_TOGETHER - 1, 0))
     step = 1
     while step < _TOGETHER:  # twice as many samples before each together
         power = power[:, :-step] + power[:, step:]
@@ -190,10 +196,11 @@ class WhisperEncoder(nn.Module):
         mel, frames = self.mel(waveform, lengths)
         between = frames[:, :1]
         x = gelu(self.second(gelu(self.first(mel)) * between))
-        # Every state looks at two frames: the last one may have lost its second.
+        # Every state looks at two frames: the last one may have lost its second. As little as it
+        # lies between the ends, as little is it attended to.
         pairs = F.pad(frames, (0, 1))
         pairs = torch.maximum(pairs[:, :, :-1:2], pairs[:, :, 1::2])
-        closed, heard = (pairs[:, 0] - 1) * 1e4, pairs[:, 1, :, None]
+        closed, heard = torch.log(pairs[:, 0].clamp(min=1e-30)), pairs[:, 1, :, None]
         x = x.transpose(1, 2)
         states = self.layer(x + positions(x.shape[1], x.device), closed)
         total = heard.sum(1).clamp(min=1.0)
