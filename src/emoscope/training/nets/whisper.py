@@ -34,7 +34,8 @@ BANDS = 80
 # From this band on (6.6 kHz) all say what the one below hears: what a codec or a converter leaves
 # up there tells of the recording, not of the voice.
 _TOP = 75
-# Bins of 40 Hz whose power says how loud a frame is: a codec or a converter does not change them.
+# Bins of 40 Hz whose power says how loud a frame is: neither those below a voice nor those that a
+# codec or a converter changes.
 _LOWEST, _HIGHEST = 2, 166
 WIDTH = 384
 HEADS = 6
