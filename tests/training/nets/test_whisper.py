@@ -242,6 +242,16 @@ def test_last_frames_fade_in_as_they_are_heard(encoder: whisper.WhisperEncoder) 
     assert steps.max() < 0.06, steps.max()
 
 
+def test_frames_outside_are_not_attended_to_at_all(encoder: whisper.WhisperEncoder) -> None:
+    told: list[torch.Tensor] = []
+    hook = encoder.layer.register_forward_pre_hook(lambda _, given: told.append(given[1]))
+    heard_by(encoder, voice(30_000, 1), voice(9_000))
+    hook.remove()
+    inside = told[0] > -20  # a share that single precision holds
+    assert 20 < int(inside[1].sum()) < 40 < int(inside[0].sum())
+    assert (told[0][~inside] == -1e4).all()  # behind softmax a zero, which is quick
+
+
 @pytest.mark.parametrize("samples", [1, 100, 119, 121, 159, 160, 2_041, 2_100, 2_199])
 def test_every_length_is_heard_alone_as_beside_longer_ones(
     encoder: whisper.WhisperEncoder, samples: int

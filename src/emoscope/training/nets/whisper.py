@@ -201,7 +201,9 @@ class WhisperEncoder(nn.Module):
         # lies between the ends, as little is it attended to.
         pairs = F.pad(frames, (0, 1))
         pairs = torch.maximum(pairs[:, :, :-1:2], pairs[:, :, 1::2])
-        closed, heard = torch.log(pairs[:, 0].clamp(min=1e-30)), pairs[:, 1, :, None]
+        between, heard = pairs[:, 0], pairs[:, 1, :, None]
+        # Outside not at all: the smallest shares would be numbers too small to be quick.
+        closed = torch.where(between > 0, torch.log(between.clamp(min=1e-30)), -1e4)
         x = x.transpose(1, 2)
         states = self.layer(x + positions(x.shape[1], x.device), closed)
         total = heard.sum(1).clamp(min=1.0)
