@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -25,13 +25,15 @@ def naive(rows: list[list[float]], weights: list[float]) -> float:
     a = [w / total for w in weights]
     middle = [sum(w * row[k] for w, row in zip(a, rows, strict=True)) for k in range(len(rows[0]))]
     divergence = sum(
-        w * sum(p * math.log(p / m) for p, m in zip(row, middle, strict=True) if p > 0)
+        # A share of the smallest number there is may leave nothing in the mixture.
+        w * sum(p * math.log(p / m) for p, m in zip(row, middle, strict=True) if p > 0 and m > 0)
         for w, row in zip(a, rows, strict=True)
     )
     return 1 - divergence / -sum(w * math.log(w) for w in a)
 
 
 @given(some, shares)
+@example(np.array([[1.0] + [0.0] * 6, [1.0] + [0.0] * 6, [1.0] + [0.0] * 5 + [5e-324]]), [1.0] * 3)
 def test_it_is_as_defined_and_within_bounds(rows: np.ndarray, weights: list[float]) -> None:
     found = congruence(rows.tolist(), weights)
     assert found is not None
