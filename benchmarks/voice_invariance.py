@@ -3,10 +3,11 @@
     python benchmarks/voice_invariance.py --data RAVDESS [--model emoscope-voice] [--clips 60]
 
 Clips of RAVDESS actors that ``emoscope-voice`` never heard are read as they are and changed:
-silence about them, gain, 128 kbit/s MP3, other sample rates, noise, a small room. Counted is the
-largest difference of any probability, and how many clips it moves by more than 0.02. *Gate and
-model* goes the way of use, so that the speech gate may cut elsewhere; *model* hears the changed
-sound of the stretch that was cut from the original; its answers' UAR stands last.
+silence about them, gain, an offset (DC) as microphones have it, 128 kbit/s MP3, other sample rates,
+noise, a small room. Counted is the largest difference of any probability, and how many clips it
+moves by more than 0.02. *Gate and model* goes the way of use, so that the speech gate may cut
+elsewhere; *model* hears the changed sound of the stretch that was cut from the original; its
+answers' UAR stands last.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ CHANGES: dict[str, Callable[[Floats], Floats]] = {
     "a second of silence after": lambda wave: np.concatenate([wave, SECOND]),
     "half the gain": lambda wave: wave * np.float32(0.5),
     "twice the gain": lambda wave: wave * np.float32(2.0),
+    "an offset of 0.01": lambda wave: wave + np.float32(0.01),
     "MP3, 128 kbit/s": mp3,
     "from 44.1 kHz": at_rate(44_100),
     "from 48 kHz": at_rate(48_000),

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from emoscope import Analysis, Analyzer
+from emoscope.media import SAMPLE_RATE, Sound, open_media
 from emoscope.models.load import load
 
 GOLDEN = Path(__file__).parent / "golden" / "shipped.json"
@@ -88,6 +89,18 @@ def test_gain_is_no_cue() -> None:
     for gain in (0.5, 2.0):
         probs = session.run({"waveform": waveform * np.float32(gain), "lengths": lengths})["probs"]
         np.testing.assert_allclose(probs, voice_probs(), atol=1e-4)
+
+
+def test_the_offset_of_a_microphone_is_no_cue() -> None:
+    with open_media(DEMO / "speech.flac") as recording:
+        sounds = [item.waveform for item in recording.read() if isinstance(item, Sound)]
+    waveform = np.concatenate(sounds)[None, : 5 * SAMPLE_RATE]
+    session, lengths = load("emoscope-voice", threads=1), np.array([5 * SAMPLE_RATE])
+    plain = session.run({"waveform": waveform, "lengths": lengths})["probs"]
+    for offset in (-0.03, 0.003, 0.03):
+        moved = waveform + np.float32(offset)
+        probs = session.run({"waveform": moved, "lengths": lengths})["probs"]
+        np.testing.assert_allclose(probs, plain, atol=0.01)
 
 
 @cache

@@ -80,11 +80,13 @@ def test_the_spectrogram_is_whispers_between_the_ends_of_what_is_heard() -> None
     found = mel[0][:, between].numpy()
     assert not mel[0][:, ~between].any()
     extract = transformers.WhisperFeatureExtractor(feature_size=80)
-    low = np.convolve(waveform.astype(np.float64), [1, 2, 1])[: len(waveform)]
+    centred = waveform.astype(np.float64) - waveform.mean()
+    low = np.convolve(centred, [1, 2, 1])[: len(waveform)]
+    low -= np.convolve(low, np.ones(512) / 512)[: len(waveform)]
     power = np.convolve(np.square(low), np.ones(128))[: len(waveform)]
     first = np.flatnonzero(power > power.max() * np.exp(-9.0))[0]
     # Zeros about it instead of its mirror image.
-    longer = np.pad(waveform[first:], (480, 480))
+    longer = np.pad(centred[first:], (480, 480))
     theirs = extract(longer, sampling_rate=16_000, return_tensors="np", padding=False)
     theirs = theirs["input_features"][0][:, 3:]
     power = 10.0 ** (4 * theirs - 4)
@@ -93,7 +95,8 @@ def test_the_spectrogram_is_whispers_between_the_ends_of_what_is_heard() -> None
     # Bands above 6.6 kHz repeat the one below.
     top = whisper._TOP
     assert np.array_equal(found[top:], np.repeat(found[top - 1 : top], whisper.BANDS - top, 0))
-    found, wanted = found[:top], theirs[:top, : found.shape[1]]
+    # The lowest two are deaf to an offset.
+    found, wanted = found[2:top], theirs[2:top, : found.shape[1]]
     shift = (found - wanted).mean()  # one level instead of the clip's own
     assert np.abs(found - wanted - shift)[wanted > wanted.max() - 1.5].max() < 0.02
 
@@ -158,10 +161,10 @@ def test_states_are_those_of_transformers(encoder: whisper.WhisperEncoder) -> No
 
 def test_clips_begin_at_the_first_sample_that_is_heard() -> None:
     waves = torch.tensor(
-        [[0.0, 1e-3, -0.5, 0.2, 0.4, 9.0], [0.0] * 6, [0.3, 0.2, 0.1, 0.0, 0.0, 0.0]]
+        [[0.0, 1e-3, -0.501, 0.2, 0.3, 9.0], [0.0] * 6, [0.3, 0.2, -0.5, 0.0, 0.0, 0.0]]
     )
     found, lengths = whisper.begun(waves, torch.tensor([5, 4, 3]))
-    wanted = [[-0.5, 0.2, 0.4, 0.0, 0.0, 0.0], [0.0] * 6, [0.3, 0.2, 0.1, 0.0, 0.0, 0.0]]
+    wanted = [[-0.501, 0.2, 0.3, 0.0, 0.0, 0.0], [0.0] * 6, [0.3, 0.2, -0.5, 0.0, 0.0, 0.0]]
     torch.testing.assert_close(found, torch.tensor(wanted))
     assert lengths.tolist() == [3, 4, 3]
 
@@ -169,7 +172,7 @@ def test_clips_begin_at_the_first_sample_that_is_heard() -> None:
 def test_where_clips_begin_hardly_depends_on_what_a_codec_adds() -> None:
     time = np.arange(16_000) / 16_000
     together, single = [], []
-    for seed in range(20):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         phase = 2 * np.pi * np.cumsum(120 + 40 * rng.random() + 20 * np.sin(9 * time)) / 16_000
         tones = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in range(1, 20))
@@ -180,8 +183,12 @@ def test_where_clips_begin_hardly_depends_on_what_a_codec_adds() -> None:
         together.append(abs(int(lengths[0] - lengths[1])))
         loud = np.abs(pair) > np.abs(pair).max(1, keepdims=True) * np.exp(-4.5)
         single.append(abs(int(np.subtract(*loud.argmax(1)))))
-    assert max(together) < 40
-    assert max(single) > 80  # the first loud sample alone would be no place to begin at
+    # Now and then a voice has no clear beginning: three of the sixty by 40 to 69 samples.
+    assert np.quantile(together, 0.9) < 8
+    assert np.mean(together) < 4
+    # The first loud sample alone would be no place to begin at.
+    assert np.quantile(single, 0.9) > 40
+    assert np.mean(single) > 20
 
 
 def test_silence_padding_and_gain_are_no_cue(encoder: whisper.WhisperEncoder) -> None:
@@ -198,6 +205,18 @@ def test_silence_padding_and_gain_are_no_cue(encoder: whisper.WhisperEncoder) ->
         np.testing.assert_allclose(heard_by(encoder, same)[0], alone, atol=2e-4)
     np.testing.assert_allclose(heard_by(encoder, voice(30_000, 1), waveform)[1], alone, atol=1e-5)
     assert np.abs(heard_by(encoder, voice(9_000, 1)[::-1].copy())[0] - alone).max() > 0.01
+
+
+@pytest.mark.parametrize("offset", [-0.3, 0.002, 0.03])
+def test_the_offset_of_a_microphone_is_no_cue(
+    encoder: whisper.WhisperEncoder, offset: float
+) -> None:
+    waveform = voice(20_000) * np.linspace(0, 1, 20_000).astype(np.float32) ** 4
+    alone = heard_by(encoder, waveform)[0]
+    moved = waveform + np.float32(offset)
+    np.testing.assert_allclose(heard_by(encoder, moved)[0], alone, atol=0.01)
+    lengths = [whisper.begun(*pad([one]))[1].item() for one in (waveform, moved)]
+    assert lengths[0] == lengths[1] < 18_000  # it does begin later than the clip
 
 
 def test_what_a_codec_leaves_of_the_highest_tones_is_no_cue(

@@ -50,6 +50,10 @@ _SILENT = 1e-9
 # Samples (8 ms, a power of two) whose power together tells where anything is first heard: a single
 # one near the limit would decide otherwise after a codec or a change of rate.
 _TOGETHER = 128
+# Samples (32 ms) whose mean is what a voice stands on: offset, rumble.
+_SLOW = 512
+# A third of the smallest step of sixteen bits: what a codec makes of digital silence is as silent.
+_NO_SOUND = 1e-5
 # Mean power of a frame of sound with unit variance, as the encoder was taught: the window's energy.
 _POWER = 150.0 * 200.0
 # The file's names for the matrices of its first layer: query, key, value, out, and the two of the
@@ -64,7 +68,7 @@ class WhisperMel(nn.Module):
     in which anything is heard, all at one level: neither gain nor silence about the speech is a
     cue, to the sample. The second output says which frames lie between those two, and how well
     each is heard, 0 to 1; frames outside are 0. The last ones fade as they are heard, so that none
-    comes or goes at once. But for level, ends and the bands above 6.6 kHz, what
+    comes or goes at once. But for level, ends, offset and the bands above 6.6 kHz, what
     ``transformers.WhisperFeatureExtractor`` gives.
     """
 
@@ -74,7 +78,10 @@ class WhisperMel(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         angle = 2 * np.pi * np.outer(np.arange(WINDOW // 2 + 1), np.arange(WINDOW)) / WINDOW
-        waves = np.concatenate([np.cos(angle), np.sin(angle)]) * np.hanning(WINDOW + 1)[:-1]
+        window = np.hanning(WINDOW + 1)[:-1]
+        waves = np.concatenate([np.cos(angle), np.sin(angle)]) * window
+        # Deaf to an offset: what the lowest two bins hear of one is taken from them.
+        waves -= np.outer(waves.sum(1) / window.sum(), window)
         # In half precision, as in the file.
         basis = torch.from_numpy(waves[:, None].astype(np.float16)).float()
         self.register_buffer("basis", basis, persistent=False)
@@ -104,12 +111,23 @@ class WhisperMel(nn.Module):
 
 
 def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Waveforms from where anything is first heard, zeros behind them, and their lengths."""
+    """Waveforms from where anything is first heard, zeros behind them, and their lengths.
+
+    A microphone's offset (DC) is nothing that is heard, and is taken away.
+    """
     time = torch.arange(waveform.shape[1], device=waveform.device)[None]
     waveform = waveform * (time < lengths[:, None]).to(waveform.dtype)
-    # Without the highest tones, by the simplest filter that has none at 8 kHz.
+    # The offset is that between digital silence before and behind, which has none.
+    sound = (waveform.abs() > _NO_SOUND).to(waveform.dtype)
+    first = sound.argmax(1, keepdim=True)
+    last = (sound * (time + 1)).amax(1, keepdim=True)
+    offset = waveform.sum(1, keepdim=True) / (last - first).clamp(min=1.0)
+    waveform = (waveform - offset) * ((time >= first) & (time < last)).to(waveform.dtype)
+    # Without the highest tones, by the simplest filter that has none at 8 kHz, and the lowest.
     low = F.pad(waveform, (2, 0))
     low = low[:, :-2] + 2.0 * low[:, 1:-1] + low[:, 2:]
+    before = F.pad(low, (_SLOW, 0)).cumsum(1)
+    low = low - (before[:, _SLOW:] - before[:, :-_SLOW]) / _SLOW
     power = F.pad(low * low, (_TOGETHER - 1, 0))
     step = 1
     while step < _TOGETHER:  # twice as many samples before each together
