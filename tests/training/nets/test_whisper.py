@@ -85,13 +85,13 @@ def test_the_spectrogram_is_whispers_between_the_ends_of_what_is_heard() -> None
     low -= np.convolve(low, np.ones(512) / 512)[: len(waveform)]
     power = np.convolve(np.square(low), np.ones(128))[: len(waveform)]
     first = np.flatnonzero(power > power.max() * np.exp(-9.0))[0]
-    # Zeros about it instead of its mirror image.
-    longer = np.pad(centred[first:], (480, 480))
+    # From 35 ms before to 100 ms behind; zeros about it instead of its mirror image.
+    longer = np.pad(np.pad(centred, (560, 0))[first:], (480, 2_080))
     theirs = extract(longer, sampling_rate=16_000, return_tensors="np", padding=False)
     theirs = theirs["input_features"][0][:, 3:]
     power = 10.0 ** (4 * theirs - 4)
     last = np.flatnonzero(power.sum(0) > power.sum(0).max() * np.exp(-9.0))[-1]
-    assert abs(found.shape[1] - (last + 1)) <= 2  # they count mel power, we all power
+    assert abs(found.shape[1] - (last + 1 + 10)) <= 2  # they count mel power, we all power
     # Bands above 6.6 kHz repeat the one below.
     top = whisper._TOP
     assert np.array_equal(found[top:], np.repeat(found[top - 1 : top], whisper.BANDS - top, 0))
@@ -143,7 +143,8 @@ def test_states_are_those_of_transformers(encoder: whisper.WhisperEncoder) -> No
         theirs(mel[:, :, :count])
     last = found[0][0] if isinstance(found[0], tuple) else found[0]
     states = last.reshape(-1, D).numpy()
-    states = states[frames[0, 1, :count].reshape(-1, 2).amax(1).numpy() > 0]
+    heard = frames[0, 1, :count].reshape(-1, 2).amax(1).numpy()
+    assert not heard[-4:].any()  # behind what is heard there is something to attend to
 
     class Given(torch.nn.Module):
         """The spectrogram that is already there."""
@@ -154,19 +155,22 @@ def test_states_are_those_of_transformers(encoder: whisper.WhisperEncoder) -> No
     same = whisper.WhisperEncoder()
     same.load_state_dict(encoder.state_dict())
     same.mel = Given()
-    wanted = np.concatenate([states.mean(0), np.sqrt(states.var(0) + 1e-6)])
+    mean = np.average(states, 0, heard)
+    deviation = np.sqrt(np.average(np.square(states - mean), 0, heard) + 1e-6)
+    wanted = np.concatenate([mean, deviation])
     np.testing.assert_allclose(heard_by(same, voice(16_000))[0], wanted, atol=2e-4)
     assert np.ptp(wanted) > 0.5
 
 
-def test_clips_begin_at_the_first_sample_that_is_heard() -> None:
+def test_clips_begin_35_ms_before_the_first_sample_that_is_heard() -> None:
     waves = torch.tensor(
         [[0.0, 1e-3, -0.501, 0.2, 0.3, 9.0], [0.0] * 6, [0.3, 0.2, -0.5, 0.0, 0.0, 0.0]]
     )
     found, lengths = whisper.begun(waves, torch.tensor([5, 4, 3]))
-    wanted = [[-0.501, 0.2, 0.3, 0.0, 0.0, 0.0], [0.0] * 6, [0.3, 0.2, -0.5, 0.0, 0.0, 0.0]]
-    torch.testing.assert_close(found, torch.tensor(wanted))
-    assert lengths.tolist() == [3, 4, 3]
+    wanted = [[1e-3, -0.501, 0.2, 0.3, 0.0, 0.0], [0.0] * 6, [0.0, 0.3, 0.2, -0.5, 0.0, 0.0]]
+    torch.testing.assert_close(found[:, 559:565], torch.tensor(wanted))
+    assert not found[:, :559].any()
+    assert lengths.tolist() == [563, 564, 563]
 
 
 def test_where_clips_begin_hardly_depends_on_what_a_codec_adds() -> None:

@@ -16,7 +16,7 @@ from emoscope.training.fusion import corpora
 from emoscope.training.fusion.fit import fit, together
 from emoscope.training.fusion.measure import CaseFigures, measure_all
 
-VERSION = "9"
+VERSION = "10"
 PER_LABEL = 400
 FIT_SEED, REPORT_SEED = 0, 1
 PROTOCOL = (

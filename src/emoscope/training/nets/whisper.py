@@ -44,6 +44,10 @@ FLOOR = 9.0
 # How far above that a frame is heard wholly (2: 9 dB): less counts less, so that no frame comes or
 # goes with a codec.
 _RAMP = 2.0
+# Samples before anything is first heard (35 ms), and frames behind the last in which anything is
+# (100 ms), that are attended to: the encoder knows speech with something about it.
+_LEAD = 560
+_TAIL = 10
 # How far below the loudest value of the spectrogram its values end, in log10 (as Whisper has it).
 _RANGE = 8.0
 _SILENT = 1e-9
@@ -64,11 +68,11 @@ _MATRICES = ("val_17", "val_25", "val_32", "val_75", "val_79", "val_88")
 class WhisperMel(nn.Module):
     """Waveforms ``(n, time)`` with lengths ``(n,)`` to log-mel ``(n, 80, t)`` and ``(n, 2, t)``.
 
-    Frames of 25 ms every 10 ms, the first about where anything is first heard, the last the last
-    in which anything is heard, all at one level: neither gain nor silence about the speech is a
-    cue, to the sample. The second output says which frames lie between those two, and how well
-    each is heard, 0 to 1; frames outside are 0. The last ones fade as they are heard, so that none
-    comes or goes at once. But for level, ends, offset and the bands above 6.6 kHz, what
+    Frames of 25 ms every 10 ms, the first 35 ms before anything is first heard, the last 100 ms
+    behind the last in which anything is, all at one level: neither gain nor silence about the
+    speech is a cue, to the sample. The second output says which frames lie between those two, and
+    how well each is heard, 0 to 1; frames outside are 0. The last ones fade as they are heard, so
+    that none comes or goes at once. But for level, ends, offset and the bands above 6.6 kHz, what
     ``transformers.WhisperFeatureExtractor`` gives.
     """
 
@@ -92,7 +96,7 @@ class WhisperMel(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         waveform, lengths = begun(waveform, lengths)
         # Every frame that touches the clip, whatever else is in the batch.
-        padded = F.pad(waveform, (WINDOW // 2, WINDOW))
+        padded = F.pad(waveform, (WINDOW // 2, WINDOW + _TAIL * HOP))
         waves = F.conv1d(padded[:, None], self.basis, stride=HOP)
         waves = waves * waves
         power = waves[:, : WINDOW // 2 + 1] + waves[:, WINDOW // 2 + 1 :]
@@ -104,6 +108,7 @@ class WhisperMel(nn.Module):
         level = (total * heard).sum(1) / heard.sum(1).clamp(min=1.0)
         scale = (_POWER / level.clamp(min=1e-12))[:, None, None]
         between = heard.flip(1).cumsum(1).flip(1).clamp(max=1.0)[:, None]
+        between = torch.cat([between[:, :, :1].expand(-1, -1, _TAIL), between[:, :, :-_TAIL]], 2)
         level = torch.log10(((self.bands @ power) * scale).clamp(min=1e-10)) * between
         floor = (level + (between - 1) * 1e4).amax((1, 2), keepdim=True) - _RANGE
         level = (torch.maximum(level, floor) / 4.0 + 1.0) * between
@@ -111,7 +116,7 @@ class WhisperMel(nn.Module):
 
 
 def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Waveforms from where anything is first heard, zeros behind them, and their lengths.
+    """Waveforms from 35 ms before anything is first heard, zeros behind, and their lengths.
 
     A microphone's offset (DC) is nothing that is heard, and is taken away.
     """
@@ -136,8 +141,9 @@ def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     loud = (power > power.amax(1, keepdim=True) * np.exp(-FLOOR)).to(waveform.dtype)
     # A clip of digital silence begins where it begins.
     first = loud.argmax(1, keepdim=True)
-    longer = F.pad(waveform, (0, waveform.shape[1]))
-    return torch.gather(longer, 1, time + first), lengths - first[:, 0]
+    longer = F.pad(waveform, (_LEAD, waveform.shape[1]))
+    time = torch.arange(waveform.shape[1] + _LEAD, device=waveform.device)[None]
+    return torch.gather(longer, 1, time + first), lengths + _LEAD - first[:, 0]
 
 
 class EightBits(nn.Module):

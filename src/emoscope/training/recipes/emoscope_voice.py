@@ -59,9 +59,9 @@ class EmoscopeVoice(VoiceRecipe):
     protocol = "own"
     preprocessing = (
         "inside the graph: log-mel (80 bands, 25 ms every 10 ms; those above 6.6 kHz repeat the "
-        "one below) from the first 8 ms to the last frame that is heard, at one level, without "
-        "offset; mean and deviation of the first layer of Whisper tiny's encoder as smart-turn 3.2 "
-        "has it (MIT, BSD-2-Clause)"
+        "one below) from 35 ms before the first 8 ms to 100 ms behind the last frame that is "
+        "heard, at one level, without offset; mean and deviation of the first layer of Whisper "
+        "tiny's encoder as smart-turn 3.2 has it (MIT, BSD-2-Clause), as each frame is heard"
     )
     schedule = Schedule(
         epochs=60,

@@ -33,7 +33,7 @@ from emoscope.training.translation.write import metadata_of, write
 
 COPY = "source's scores copied"
 MEANS = ("model's label → class mean", "shared classifier's label → class mean")
-_VERSION = "9"
+_VERSION = "10"
 _CORPUS = (
     "FER2013 (Goodfellow et al., 2013); RAVDESS speech (Livingstone and Russo, 2018); TESS "
     "(Pichora-Fuller and Dupuis, 2020); EMO-DB (Burkhardt et al., 2005)"
