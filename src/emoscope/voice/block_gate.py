@@ -18,7 +18,7 @@ from emoscope.voice.spans import Span, SpanBuilder, SpanRule
 # Beyond any sensible sound; keeps squares finite in single precision.
 _LOUDEST = 1e4
 # A third of the smallest step of sixteen bits: what a codec makes of digital silence is as silent.
-_SILENT = 1e-5
+SILENT = 1e-5
 MOST_BLOCKS = 256  # at once, to bound the memory of one step
 
 
@@ -107,7 +107,7 @@ class BlockGate(ABC):
 
     def _begin(self, chunk: NDArray[np.float32]) -> int:
         """Begin blocks and spans with the first sound, if there is one; the samples before it."""
-        sound = np.isfinite(chunk) & (np.abs(chunk) > _SILENT)
+        sound = np.isfinite(chunk) & (np.abs(chunk) > SILENT)
         count = int(sound.argmax()) if sound.any() else chunk.size
         self._samples += count
         if count < chunk.size:

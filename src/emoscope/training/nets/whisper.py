@@ -23,6 +23,7 @@ from emoscope.errors import ModelIntegrityError
 from emoscope.models import atomic, store
 from emoscope.training.nets.mfcc import mel_matrix
 from emoscope.training.nets.pretrained import unavailable
+from emoscope.voice.block_gate import SILENT
 
 NAME = "smart-turn"
 FILE = "smart-turn-v3.2-cpu.onnx"
@@ -56,8 +57,6 @@ _SILENT = 1e-9
 _TOGETHER = 128
 # Samples (32 ms) whose mean is what a voice stands on: offset, rumble.
 _SLOW = 512
-# A third of the smallest step of sixteen bits: what a codec makes of digital silence is as silent.
-_NO_SOUND = 1e-5
 # Mean power of a frame of sound with unit variance, as the encoder was taught: the window's energy.
 _POWER = 150.0 * 200.0
 # The file's names for the matrices of its first layer: query, key, value, out, and the two of the
@@ -123,7 +122,7 @@ def begun(waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     time = torch.arange(waveform.shape[1], device=waveform.device)[None]
     waveform = waveform * (time < lengths[:, None]).to(waveform.dtype)
     # The offset is that between digital silence before and behind, which has none.
-    sound = (waveform.abs() > _NO_SOUND).to(waveform.dtype)
+    sound = (waveform.abs() > SILENT).to(waveform.dtype)
     first = sound.argmax(1, keepdim=True)
     last = (sound * (time + 1)).amax(1, keepdim=True)
     offset = waveform.sum(1, keepdim=True) / (last - first).clamp(min=1.0)
