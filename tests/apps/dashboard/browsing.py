@@ -172,6 +172,8 @@ class Visitor:
         shown.get_by_text(name).first.wait_for()
         summary = shown.locator(".emo-summary p")
         summary.wait_for()
+        # What else stands there may still be of what was chosen before.
+        self.settle()
         return str(summary.inner_text())
 
     def agree(self) -> None:
