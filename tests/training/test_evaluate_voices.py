@@ -187,6 +187,22 @@ def test_length_control_never_learns_from_the_speaker_it_answers() -> None:
     assert (probs.argmax(1) != truth).all()
 
 
+def test_equal_lengths_have_equal_say_in_any_order() -> None:
+    # One speaker, 40 clips of two lengths: 15 neighbours are drawn from 19 or 20 equal ones.
+    rng = np.random.default_rng(0)
+    seconds = np.repeat([1.0, 2.0], 20)
+    truth = np.tile([0, 0, 0, 1], 10)
+    probs, _ = duration_only(seconds, truth, 2, ["a"] * 40)
+    others = np.array([14, 5]), np.array([15, 4])  # of its length, for a clip of 0 and of 1
+    every = np.array([29, 10]), np.array([30, 9])
+    for row, label in zip(probs, truth, strict=True):
+        say = others[label] / every[label]
+        assert row == pytest.approx(say / say.sum())
+    order = rng.permutation(40)
+    again, _ = duration_only(seconds[order], truth[order], 2, ["a"] * 40)
+    assert again == pytest.approx(probs[order])
+
+
 def test_length_control_of_one_speaker_or_one_clip() -> None:
     probs, how = duration_only(np.array([1.0, 1.1, 5.0]), np.array([0, 0, 1]), 2, ["a"] * 3)
     assert "one clip" in how

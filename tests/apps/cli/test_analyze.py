@@ -47,6 +47,15 @@ def test_absence_is_a_result_that_people_can_read(
     assert ran.err == ""
 
 
+@pytest.mark.parametrize("width", ["40", "200"])
+def test_a_long_path_stays_in_one_piece(
+    run: Callable, models: Models, blank: Path, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    long = blank.rename(blank.with_name(f"{'a' * 60} {'b' * 60}.png"))
+    assert f"{long}  picture, 160×120\n" in run("analyze", long, *models).out
+
+
 def broken_inputs(folder: Path) -> dict[str, str]:
     """Inputs that cannot be read, and a word that must stand in the line about each."""
     (folder / "empty.jpg").write_bytes(b"")

@@ -181,7 +181,7 @@ def show(analysis: Analysis, *, as_json: bool) -> None:
         return
     from emoscope.apps.cli.render import render
 
-    out.print(render(analysis))
+    out.print(render(analysis), crop=False)
 
 
 def check_formats(formats: Iterable[Format]) -> None:

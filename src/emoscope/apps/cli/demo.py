@@ -33,7 +33,7 @@ def demo(
             path = folder / name
             with progress_bar(name) as step:
                 analysis = analyzer.analyze(path, progress=step)
-            out.print(render(replace(analysis, source=name)))
+            out.print(render(replace(analysis, source=name)), crop=False)
             with progress_bar(f"writing {name}") as step:
                 written += export_all(analysis, out_dir, stem=path.stem, progress=step)
     out.print("Annotated results:")

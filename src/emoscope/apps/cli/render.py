@@ -20,8 +20,12 @@ GREY = "#8A8F98"
 
 
 def render(analysis: Analysis) -> RenderableType:
-    """One input: a heading, its faces, its voice, its words."""
-    parts: list[RenderableType] = [_heading(analysis)]
+    """One input: a heading, its faces, its voice, its words.
+
+    To be printed without cropping: the heading holds a path, which is none once broken or cut.
+    """
+    models = Text(" · ".join(analysis.models.values()), GREY)
+    parts: list[RenderableType] = [_heading(analysis), models]
     if analysis.size_px is not None:
         parts.append(_faces(analysis))
     if analysis.kind != "image":
@@ -40,10 +44,8 @@ def _heading(analysis: Analysis) -> Text:
         facts.append("{}×{}".format(*analysis.size_px))
     if analysis.kind != "image":
         facts.append(clock(analysis.duration_s, 0.1))
-    models = " · ".join(analysis.models.values())
-    return Text.assemble(
-        (escaped(analysis.source), "bold"), (f"  {', '.join(facts)}", ""), (f"\n{models}", GREY)
-    )
+    heading = Text(escaped(analysis.source), "bold", no_wrap=True, overflow="ignore")
+    return heading.append(f"  {', '.join(facts)}", "not bold")
 
 
 def _faces(analysis: Analysis) -> RenderableType:

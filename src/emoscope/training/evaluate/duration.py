@@ -33,8 +33,20 @@ def duration_only(
             continue
         k = min(NEIGHBOURS, int(rest.sum()))
         away = np.abs(seconds[test][:, None] - seconds[rest][None])
-        near = np.argpartition(away, k - 1, axis=1)[:, :k]
         weight = 1 / np.maximum(np.bincount(truth[rest], minlength=classes), 1)
-        say = np.eye(classes)[truth[rest][near]].sum(1) * weight
+        say = _near(away, k) @ np.eye(classes)[truth[rest]] * weight
         probs[test] = say / say.sum(1, keepdims=True)
     return probs, f"{NEIGHBOURS} nearest neighbours, {how}"
+
+
+def _near(away: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """How much each of the distances ``(m, n)`` is among the ``k`` smallest of its row, 0 to 1.
+
+    Those that are equally far share what places are left: lengths repeat, and which of them a
+    partition takes depends on the processor.
+    """
+    last = np.partition(away, k - 1, axis=1)[:, k - 1 : k]
+    within, on_it = away < last, away == last
+    left = k - within.sum(1, keepdims=True)
+    shares: NDArray[np.float64] = within + on_it * (left / on_it.sum(1, keepdims=True))
+    return shares
