@@ -188,7 +188,7 @@ def test_length_control_never_learns_from_the_speaker_it_answers() -> None:
 
 
 def test_equal_lengths_have_equal_say_in_any_order() -> None:
-    # One speaker, 40 clips of two lengths: 15 neighbours are drawn from 19 or 20 equal ones.
+    # One speaker, 40 clips of two lengths: 15 neighbours are among 19 equally near.
     rng = np.random.default_rng(0)
     seconds = np.repeat([1.0, 2.0], 20)
     truth = np.tile([0, 0, 0, 1], 10)

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from emoscope.apps.cli.analyze import show
 from emoscope.apps.cli.console import out, progress_bar
-from emoscope.apps.cli.render import link, render
+from emoscope.apps.cli.render import link
 
 
 def demo(
@@ -33,7 +34,7 @@ def demo(
             path = folder / name
             with progress_bar(name) as step:
                 analysis = analyzer.analyze(path, progress=step)
-            out.print(render(replace(analysis, source=name)), crop=False)
+            show(replace(analysis, source=name), as_json=False)
             with progress_bar(f"writing {name}") as step:
                 written += export_all(analysis, out_dir, stem=path.stem, progress=step)
     out.print("Annotated results:")

@@ -44,8 +44,12 @@ def _heading(analysis: Analysis) -> Text:
         facts.append("{}×{}".format(*analysis.size_px))
     if analysis.kind != "image":
         facts.append(clock(analysis.duration_s, 0.1))
-    heading = Text(escaped(analysis.source), "bold", no_wrap=True, overflow="ignore")
-    return heading.append(f"  {', '.join(facts)}", "not bold")
+    return Text.assemble(
+        (escaped(analysis.source), "bold"),
+        f"  {', '.join(facts)}",
+        no_wrap=True,
+        overflow="ignore",
+    )
 
 
 def _faces(analysis: Analysis) -> RenderableType:

@@ -27,26 +27,31 @@ def duration_only(
     member = np.arange(len(truth)) if alone else member
     how = "leave one clip out" if alone else "leave one speaker out"
     probs = np.full((len(truth), classes), 1 / classes)
+    told = np.eye(classes)[truth]
     for left in range(member.max() + 1):
         test, rest = member == left, member != left
         if not rest.any():
             continue
         k = min(NEIGHBOURS, int(rest.sum()))
         away = np.abs(seconds[test][:, None] - seconds[rest][None])
-        weight = 1 / np.maximum(np.bincount(truth[rest], minlength=classes), 1)
-        say = _near(away, k) @ np.eye(classes)[truth[rest]] * weight
+        say = _nearest(away, told[rest], k) / np.maximum(told[rest].sum(0), 1)
         probs[test] = say / say.sum(1, keepdims=True)
     return probs, f"{NEIGHBOURS} nearest neighbours, {how}"
 
 
-def _near(away: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """How much each of the distances ``(m, n)`` is among the ``k`` smallest of its row, 0 to 1.
+def _nearest(away: NDArray[np.float64], told: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """How many of each class ``(m, classes)`` are among the ``k`` nearest.
 
     Those that are equally far share what places are left: lengths repeat, and which of them a
-    partition takes depends on the processor.
+    partition takes depends on the processor. Sums are of whole numbers, so that none rounds.
+
+    Args:
+        away: distances ``(m, n)``.
+        told: ``(n, classes)``, 1 where it is of the class.
+        k: how many, at most ``n``.
     """
     last = np.partition(away, k - 1, axis=1)[:, k - 1 : k]
-    within, on_it = away < last, away == last
+    within, level = (away < last) @ told, (away == last) @ told
     left = k - within.sum(1, keepdims=True)
-    shares: NDArray[np.float64] = within + on_it * (left / on_it.sum(1, keepdims=True))
-    return shares
+    counts: NDArray[np.float64] = within + level * left / level.sum(1, keepdims=True)
+    return counts
